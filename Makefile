@@ -1,0 +1,35 @@
+# Two commands do everything on a fresh machine: make repro, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+
+export PATH := $(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+
+.PHONY: repro test ui bench readme clean
+
+repro: $(VENV)/installed
+	dvc repro
+
+test: $(VENV)/installed
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	pytest
+
+ui: $(VENV)/installed
+	mlflow ui
+
+bench: $(VENV)/installed
+	python -m benchmarks.training
+
+readme: $(VENV)/installed
+	python -m stages.readme
+
+# The stamp is newer than the lock exactly when the environment holds what the lock says.
+$(VENV)/installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@

@@ -1,0 +1,5 @@
+"""permset: learning on bags of objects, measured against the best score that is possible at all."""
+
+
+class PermsetError(ValueError):
+    """A user's mistake, told in one line: where, what was expected, what came, what to do."""

@@ -1,0 +1,129 @@
+"""How good a network is, how far from the best possible, and how invariant: numbers, intervals, a certificate."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy import stats
+from torch import Tensor
+from torch.nn import functional as F
+
+from permset.groups import SymmetricGroup, act
+
+Predict = Callable[[Float[Tensor, "sets n c"]], Float[Tensor, "seeds sets 1"]]
+Verdict = Literal["invariant", "approximate", "not invariant"]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Relative errors max |f(px) − f(x)| / max(1, max |f(x)|), the worst over bags and seeds.
+
+    For a group's generators they bound nothing but prove all: an f that is exactly invariant under the
+    generators is so under every element. Random elements are measured as well, since rounding and
+    approximate invariance do add up along products of generators.
+    """
+
+    generators: float
+    random: float
+    generators_float32: float
+    random_float32: float
+
+    @property
+    def error(self) -> float:
+        """In float64, where invariance is at rounding level or it is broken."""
+        return _worst(self.generators, self.random)
+
+    @property
+    def error_float32(self) -> float:
+        return _worst(self.generators_float32, self.random_float32)
+
+    def as_dict(self) -> dict[str, float]:
+        return {
+            "invariance_float64": self.error,
+            "invariance_float32": self.error_float32,
+            **{f"invariance_{name}": value for name, value in asdict(self).items()},
+        }
+
+    def verdict(self, invariant: float, approximate: float) -> Verdict:
+        """Which of the two thresholds the float64 error keeps; an error that is not a number keeps none."""
+        if self.error <= invariant:
+            return "invariant"
+        return "approximate" if self.error <= approximate else "not invariant"
+
+
+def interval(values: Float[np.ndarray, " seeds"], confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean over seeds and the ends of its Student t interval; from a single seed none follows, and they are NaN."""
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, math.nan, math.nan
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
+    return mean, mean - half, mean + half
+
+
+def accuracy(logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"]) -> Float[np.ndarray, " seeds"]:
+    """Share of bags whose class is the more probable one, for each seed."""
+    return ((logits > 0) == (labels > 0.5)).double().mean((1, 2)).numpy()
+
+
+def loss(logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"]) -> Float[np.ndarray, " seeds"]:
+    """Binary cross-entropy in nats, for each seed."""
+    z = logits.double()
+    return (F.softplus(z) - labels.double() * z).mean((1, 2)).numpy()
+
+
+def invariance_error(
+    predict: Predict, x: Float[Tensor, "sets n c"], permutations: Int[np.ndarray, "k n"]
+) -> Float[np.ndarray, " seeds"]:
+    """Largest relative change of each seed's outputs under any of the permutations, in the precision of x.
+
+    Relative to the seed's largest output, or to 1 where that is less: logits have a unit of their own, in
+    which one changes a probability by a quarter at most. A network whose output is not finite has error NaN.
+    """
+    outputs = predict(x)
+    change = torch.zeros(len(outputs), dtype=x.dtype)
+    for p in permutations:
+        change = torch.maximum(change, (predict(act(p, x)) - outputs).abs().amax((1, 2)))
+    return (change / outputs.abs().amax((1, 2)).clamp(min=1)).double().numpy()
+
+
+def certify(
+    predict: Predict, x: Float[Tensor, "sets n c"], group: SymmetricGroup, num_random: int, seed: int
+) -> Certificate:
+    """Measure invariance under the group's generators and random elements, in float64 and in float32."""
+    permutations = group.generators(), group.sample(num_random, seed)
+    errors = [_worst(*invariance_error(predict, x.to(dtype), p)) for dtype in (torch.float64, torch.float32) for p in permutations]
+    return Certificate(*errors)
+
+
+def show_permutations(
+    predict: Predict, x: Float[Tensor, "1 n c"], permutations: Int[np.ndarray, "k n"], seed_index: int
+) -> list[tuple[str, float, float]]:
+    """The order, logit and probability of one bag as it is and under each permutation, for one seed."""
+    orders = [np.arange(x.shape[1]), *permutations]
+    logits = torch.cat([predict(act(p, x))[seed_index, :, 0] for p in orders])
+    return [
+        (" ".join(map(str, p)), z, torch.sigmoid(torch.tensor(z)).item())
+        for p, z in zip(orders, logits.tolist(), strict=True)
+    ]
+
+
+def measure(
+    logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"], bayes_accuracy: float
+) -> dict[str, float | None]:
+    """Accuracy, loss (nats) and regret (Bayes accuracy − accuracy), each with its interval over seeds."""
+    right = accuracy(logits, labels)
+    values = {"accuracy": right, "loss": loss(logits, labels), "regret": bayes_accuracy - right}
+    metrics: dict[str, float | None] = {"num_seeds": len(right), "bayes_accuracy": bayes_accuracy}
+    for name, value in values.items():
+        for suffix, number in zip(("", "_low", "_high"), interval(value), strict=True):
+            metrics[name + suffix] = None if math.isnan(number) else number
+    return metrics
+
+
+def _worst(*errors: float) -> float:
+    """The largest; NaN if one is NaN, which Python's max may lose."""
+    return float(np.max(errors))

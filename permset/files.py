@@ -1,0 +1,106 @@
+"""Files of the pipeline: written whole or not at all, and read with a clear word when they are not right."""
+
+import csv
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from permset import PermsetError
+
+
+def write(path: Path, save: Callable[[Path], Any]) -> None:
+    """Let `save` write to a neighbour of the same file name, then put that in place of `path` at once.
+
+    torch.save stores the file's name, so the neighbour is a folder's difference, not a name's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = path.parent / f".{path.name}.{os.getpid()}"
+    folder.mkdir()
+    try:
+        save(folder / path.name)
+        os.replace(folder / path.name, path)
+    finally:
+        (folder / path.name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def write_json(path: Path, value: Any) -> None:
+    write(path, lambda p: p.write_text(json.dumps(value, indent=2) + "\n"))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    def save(p: Path) -> None:
+        with p.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+
+    write(path, save)
+
+
+def write_bags(path: Path, x: np.ndarray, y: np.ndarray) -> None:
+    """x (sets, n, channels) and y (sets, outputs)."""
+    write(path, lambda p: np.savez_compressed(p, x=x, y=y))
+
+
+def read_bags(path: Path, shape: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """x (sets, n, channels) and y (sets, outputs), checked; `shape` is the (n, channels) that is expected."""
+    with _reading(path, f"dvc repro -f generate@{path.stem}"):
+        with np.load(path) as arrays:
+            x, y = arrays["x"], arrays["y"]
+        expected = shape or x.shape[1:]
+        if x.ndim != 3 or x.shape[1:] != expected:
+            raise PermsetError(f"{path}: x must have shape (sets, {', '.join(map(str, expected))}), got {x.shape}")
+        if y.ndim != 2 or len(y) != len(x):
+            raise PermsetError(f"{path}: y must have shape ({len(x)}, outputs), got {y.shape}")
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise PermsetError(f"{path}: holds a value that is not finite")
+    return x, y
+
+
+def write_model(path: Path, content: dict[str, Any]) -> None:
+    import torch  # Takes seconds, which only those who handle models should pay.
+
+    write(path, lambda p: torch.save(content, p))
+
+
+def read_model(path: Path) -> dict[str, Any]:
+    import torch
+
+    with _reading(path, f"dvc repro -f train@{path.stem}"):
+        return dict(torch.load(path, weights_only=True))
+
+
+def read_json(path: Path, stage: str) -> Any:
+    with _reading(path, f"dvc repro -f {stage}"):
+        return json.loads(path.read_text())
+
+
+def read_history(path: Path) -> np.ndarray:
+    """Training losses (steps, seeds) from a table of step, seed and loss."""
+    with _reading(path, f"dvc repro -f train@{path.stem}"):
+        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+        return table[:, 2].reshape(-1, int(table[:, 1].max()) + 1)
+
+
+class _reading:
+    """Turn what goes wrong while reading a file into one line that names it and what makes it anew."""
+
+    def __init__(self, path: Path, remedy: str):
+        self.path, self.remedy = path, remedy
+
+    def __enter__(self) -> None:
+        if not self.path.is_file():
+            raise PermsetError(f"{self.path}: missing; make it with: {self.remedy}")
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        damage = (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError)
+        if isinstance(error, damage) and not isinstance(error, PermsetError):
+            what = " ".join(str(error).split()) or type(error).__name__
+            raise PermsetError(f"{self.path}: damaged ({what[:120]}); make it anew with: {self.remedy}") from error

@@ -1,0 +1,200 @@
+"""The schema of params.yaml: every number of the pipeline, checked before anything runs."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from permset import PermsetError
+
+# YAML 1.1, which PyYAML reads, takes 1e-3 for a text; pydantic's lax mode reads it as the number it is.
+Positive = Annotated[float, Field(gt=0, strict=False, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+# Class balance is exact in every draw, so their sizes are even.
+EvenCount = Annotated[int, Field(ge=2, multiple_of=2)]
+# Names become file names and DVC stage names.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+T = TypeVar("T")
+Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class UnitSumParams(Strict):
+    """Bags in which a random subset of the objects shares a sum of one; its size is the class."""
+
+    kind: Literal["unit_sum"]
+    set_size: Count
+    """objects in a bag"""
+    subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    """non-zero objects in a bag of class 0 and of class 1"""
+    test_sets: EvenCount
+    """bags in the fixed test set"""
+    test_seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _subsets_fit(self) -> Self:
+        check_subset_sizes(self.set_size, self.subset_sizes)
+        return self
+
+
+TaskParams = UnitSumParams
+
+
+class DeepSetParams(Strict):
+    """set(pool(element(x))); widths are those of the layers after the input."""
+
+    kind: Literal["deepset"]
+    element_widths: Annotated[list[Count], Field(min_length=1)]
+    """element-wise network; the last width is the number of pooled features"""
+    set_widths: list[Count]
+    """hidden layers of the set-wise network"""
+    element_activation: Activation
+    set_activation: Activation
+    pooling: Literal["sum", "mean", "max"]
+
+
+class MLPParams(Strict):
+    """A plain network on the flattened bag, the control without any symmetry."""
+
+    kind: Literal["mlp"]
+    widths: list[Count]
+    """hidden layers"""
+    activation: Activation
+
+
+ModelParams = Annotated[DeepSetParams | MLPParams, Field(discriminator="kind")]
+
+
+class TrainParams(Strict):
+    steps: Count
+    batch_size: EvenCount
+    """bags a step, drawn afresh"""
+    learning_rate: Positive
+    """of Adam"""
+    workers: Count | Literal["auto"]
+    """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
+    best_over: Count
+    """last steps, over whose mean training loss the best seed is chosen"""
+
+
+class TrainOverrides(Strict):
+    """What a run may set otherwise than the shared `train` section."""
+
+    steps: Count | None = None
+    batch_size: EvenCount | None = None
+    learning_rate: Positive | None = None
+
+
+class RunParams(Strict):
+    task: Name
+    model: ModelParams
+    train: TrainOverrides = TrainOverrides()
+
+
+class CertificateParams(Strict):
+    """How invariance is measured and from which error on it is called what."""
+
+    sets: Annotated[int, Field(ge=1)]
+    """bags of the test set"""
+    permutations: Count
+    """random elements of the group, besides its generators"""
+    shown: Count
+    """of them, whose outputs for one bag are shown side by side"""
+    seed: Annotated[int, Field(ge=0)]
+    invariant: Positive
+    """largest relative error in float64 that is called invariant"""
+    approximate: Positive
+    """largest relative error in float64 that is called approximate"""
+
+
+class PlotParams(Strict):
+    loss_windows: Count
+    """points of a loss curve, each the mean over a window of steps"""
+    batch_sets: EvenCount
+    """bags in the picture of a batch"""
+
+
+class Params(Strict):
+    seeds: Count
+    """networks a run trains, each with its own weights and data"""
+    device: Literal["auto", "cpu", "cuda"]
+    train: TrainParams
+    certificate: CertificateParams
+    plots: PlotParams
+    tasks: Annotated[dict[Name, TaskParams], Field(min_length=1)]
+    runs: Annotated[dict[Name, RunParams], Field(min_length=1)]
+
+    def train_of(self, run: str) -> TrainParams:
+        """The shared training settings with a run's own in their place."""
+        overrides = self.runs[run].train.model_dump(exclude_none=True)
+        return self.train.model_copy(update=overrides)
+
+    def run(self, name: str) -> RunParams:
+        return _entry("runs", self.runs, name)
+
+    def task(self, name: str) -> TaskParams:
+        return _entry("tasks", self.tasks, name)
+
+
+def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:
+    """Raise ValueError unless the two sizes fit into the set and tell the classes apart."""
+    first, second = subset_sizes
+    for size in (first, second):
+        if not 1 <= size <= set_size:
+            raise ValueError(f"subset_sizes must lie between 1 and set_size {set_size}, got {size}")
+    if first == second:
+        raise ValueError(f"subset_sizes must differ to tell the classes apart, got {first} twice")
+
+
+def load_params(path: Path | str = "params.yaml") -> Params:
+    """Read and check params.yaml; PermsetError has a line for each mistake, with its place."""
+    try:
+        text = Path(path).read_text()
+    except OSError as error:
+        raise PermsetError(f"{path}: cannot be read ({error.strerror}); run from the project's root") from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PermsetError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        params = Params.model_validate(data)
+    except ValidationError as error:
+        raise PermsetError("\n".join(_line(path, data, detail) for detail in error.errors())) from error
+    for name, run in params.runs.items():
+        if run.task not in params.tasks:
+            known = ", ".join(params.tasks)
+            raise PermsetError(f"{path}: runs.{name}.task: no task is named {run.task!r}; choose one of: {known}")
+    return params
+
+
+def _entry(section: str, entries: dict[str, T], name: str) -> T:
+    try:
+        return entries[name]
+    except KeyError:
+        raise PermsetError(f"params.yaml: {section} has no entry {name!r}; choose one of: {', '.join(entries)}") from None
+
+
+def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
+    """One pydantic error as one line. A union's tag is part of pydantic's place but not of the file's."""
+    place, at = [], data
+    *inner, last = detail["loc"] or ("",)
+    for part in inner:
+        if isinstance(at, dict | list) and _has(at, part):
+            at = at[part]  # type: ignore[index]
+            place.append(str(part))
+    place.append(str(last))
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: {'.'.join(place)}: unknown key; remove it or correct its spelling"
+    if detail["type"] == "missing":
+        return f"{path}: {'.'.join(place)}: missing; add it"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{path}: {'.'.join(p for p in place if p)}: {message}, got {detail['input']!r}"
+
+
+def _has(container: dict[Any, Any] | list[Any], part: str | int) -> bool:
+    return part in container if isinstance(container, dict) else isinstance(part, int) and part < len(container)

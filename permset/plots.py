@@ -1,0 +1,142 @@
+"""Numbers to figures; the only import of matplotlib."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+# Okabe & Ito's colours, told apart by the colour-blind; without yellow, which is lost on white.
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
+DASHES = ["-", "--", ":", "-."]
+MARKERS = ["o", "s", "^", "D"]
+STYLE = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a run is drawn, the same in every figure."""
+
+    colour: str
+    dashes: str
+    marker: str
+
+
+def looks(runs: Sequence[str]) -> dict[str, Look]:
+    """A colour a run, in their order; when colours are used up, they begin again with other dashes and markers."""
+    turns = [divmod(i, len(COLOURS)) for i in range(len(runs))]
+    return {
+        run: Look(COLOURS[colour], DASHES[turn % len(DASHES)], MARKERS[turn % len(MARKERS)])
+        for run, (turn, colour) in zip(runs, turns, strict=True)
+    }
+
+
+def windows(history: Float[np.ndarray, "steps seeds"], count: int) -> tuple[np.ndarray, Float[np.ndarray, "w seeds"]]:
+    """Last step and mean loss of each of at most `count` windows of consecutive steps."""
+    parts = np.array_split(history, min(count, len(history)))
+    return np.cumsum([len(part) for part in parts]) - 1, np.stack([part.mean(0) for part in parts])
+
+
+def loss_figure(path: Path, histories: Mapping[str, Float[np.ndarray, "steps seeds"]], count: int) -> None:
+    """Training loss of every run: mean over seeds, and a band from the lowest seed to the highest."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4.2))
+        axes = figure.subplots()
+        for (run, history), look in zip(histories.items(), looks(list(histories)).values(), strict=True):
+            steps, losses = windows(history, count)
+            axes.plot(steps, losses.mean(1), look.dashes, color=look.colour, label=run)
+            axes.fill_between(steps, losses.min(1), losses.max(1), color=look.colour, alpha=0.15, linewidth=0)
+        axes.set(yscale="log", xlabel="training step", ylabel="binary cross-entropy (nats)")
+        axes.set_title("Training loss: mean over seeds, band from the lowest to the highest seed", fontsize=10)
+        axes.margins(x=0)
+        _legend_below(figure, axes)
+        _save(figure, path)
+
+
+def accuracy_figure(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Test accuracy and regret with their 95% intervals over seeds, against the number of parameters."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 4))
+        left, right = figure.subplots(1, 2)
+        for row, look in zip(rows, looks([row["run"] for row in rows]).values(), strict=True):
+            for axes, value in ((left, "accuracy"), (right, "regret")):
+                mean, low, high = (row[value + suffix] for suffix in ("", "_low", "_high"))
+                ends = None if low is None else [[mean - low], [high - mean]]
+                style = {"fmt": look.marker, "color": look.colour, "capsize": 4, "label": row["run"]}
+                axes.errorbar(row["num_params"], mean, ends, **style)
+        for level in {row["bayes_accuracy"] for row in rows}:
+            left.axhline(level, color="black", linestyle="--", linewidth=1, label="Bayes accuracy")
+        left.yaxis.set_major_formatter(PercentFormatter(1))
+        left.set(xscale="log", xlabel="parameters", ylabel="test accuracy")
+        right.set_yscale("symlog", linthresh=1e-4)
+        right.set_ylim(bottom=-2e-5)
+        right.set(xscale="log", xlabel="parameters", ylabel="regret: Bayes accuracy − accuracy")
+        figure.suptitle("Mean over seeds with its 95% confidence interval", fontsize=10)
+        for axes in (left, right):
+            axes.margins(x=0.1)
+        _legend_below(figure, left)
+        _save(figure, path)
+
+
+def invariance_figure(path: Path, rows: Sequence[Mapping[str, Any]], invariant: float, approximate: float) -> None:
+    """Relative invariance error of every run in both precisions, as bars on a log scale with the verdicts' limits."""
+    floor = 1e-17  # below the rounding of any float64 number; an error of 0 ends here
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 1.6 + 0.5 * len(rows)))
+        axes = figure.subplots()
+        for i, (row, look) in enumerate(zip(rows, looks([row["run"] for row in rows]).values(), strict=True)):
+            for error, offset, alpha in ((row["invariance_float64"], -0.2, 1.0), (row["invariance_float32"], 0.2, 0.4)):
+                axes.barh(i + offset, max(error, floor) - floor / 2, 0.38, floor / 2, color=look.colour, alpha=alpha)
+                label = f" {error:.0e} {'float64' if alpha == 1 else 'float32'}"
+                axes.annotate(label, (max(error, floor), i + offset), va="center", fontsize=8)
+        for limit, verdict in ((invariant, "invariant"), (approximate, "approximate")):
+            axes.axvline(limit, color="black", linestyle="--", linewidth=1)
+            axes.annotate(
+                f"{verdict} ≤ {limit:g}", (limit, 1), xycoords=("data", "axes fraction"), ha="right", va="bottom", fontsize=8
+            )
+        axes.set_yticks(range(len(rows)), [row["run"] for row in rows])
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set(xscale="log", xlabel="largest relative change of an output when objects are reordered")
+        axes.set_xlim(floor / 2, max(1e3, *(10 * row["invariance_float64"] for row in rows)))
+        _save(figure, path)
+
+
+def batch_figure(path: Path, x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " sets"]) -> None:
+    """A batch as an image: a row a bag, a column an object, rows sorted and labelled by class."""
+    order = np.argsort(labels, kind="stable")
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(5, 0.6 + 0.25 * len(x)))
+        axes = figure.subplots()
+        image = axes.imshow(x[order], cmap="viridis", aspect="auto")
+        axes.set_yticks(range(len(x)), [f"class {labels[i]:.0f}" for i in order], fontsize=8)
+        axes.set_xticks(range(x.shape[1]))
+        axes.set(xlabel="object", ylabel="bag")
+        figure.colorbar(image, label="value of the object")
+        _save(figure, path)
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """Outside of the axes, where it hides no curve."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Without the version of matplotlib in it, the file has the same bytes wherever the picture is the same.
+    figure.savefig(path, metadata={"Software": None})

@@ -1,0 +1,71 @@
+"""Tasks: each owns its generator and its Bayes rule."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from permset import PermsetError
+from permset.params import TaskParams, check_subset_sizes
+
+Bags = Float[Tensor, "sets n channels"]
+Labels = Float[Tensor, "sets 1"]
+
+
+def make_data(
+    N: int, set_size: int = 10, subset_sizes: tuple[int, int] = (3, 5), *, generator: torch.Generator
+) -> tuple[Bags, Labels]:
+    """N bags whose objects sum to one: k random objects have the value 1/k, the rest 0.
+
+    k is subset_sizes[label]. Labels alternate, 0 first, so that the classes are balanced in every run
+    of an even number of bags. Subsets are uniform: Knuth's selection sampling (The Art of Computer
+    Programming, 3.4.2, Algorithm S) takes object j with probability (still wanted) / (still left), which
+    needs no sorting. Tensors are made on the generator's device.
+
+    Raises PermsetError if N is odd, or if the subset sizes are equal or do not fit into the set.
+    """
+    if N < 2 or N % 2:
+        raise PermsetError(f"N must be even and positive to balance the classes, got {N}")
+    try:
+        check_subset_sizes(set_size, subset_sizes)
+    except ValueError as error:
+        raise PermsetError(str(error)) from error
+
+    device = generator.device
+    labels = torch.arange(N, device=device) % 2
+    wanted = torch.tensor(subset_sizes, dtype=torch.float32, device=device)[labels]
+    value = 1 / wanted
+    # Objects come first in memory, so that each step of the loop works on one contiguous row.
+    u = torch.rand(set_size, N, generator=generator, device=device)
+    x = torch.empty_like(u)
+    for j in range(set_size):
+        # u < 1 in float32 keeps u·left < left, so a subset is always completed.
+        taken = (u[j] * (set_size - j) < wanted).float()
+        wanted -= taken
+        torch.mul(taken, value, out=x[j])
+    return x.T.unsqueeze(-1).contiguous(), labels.float().unsqueeze(-1)
+
+
+@dataclass(frozen=True)
+class UnitSum:
+    """The course exercise: tell apart bags by the size of the subset that shares the sum of one."""
+
+    set_size: int = 10
+    subset_sizes: tuple[int, int] = (3, 5)
+    channels: int = 1
+
+    def sample(self, num_sets: int, generator: torch.Generator) -> tuple[Bags, Labels]:
+        return make_data(num_sets, self.set_size, self.subset_sizes, generator=generator)
+
+    @property
+    def bayes_accuracy(self) -> float:
+        """1: counting the non-zero objects tells the classes apart without error."""
+        return 1.0
+
+
+Task = UnitSum
+
+
+def build_task(params: TaskParams) -> Task:
+    return UnitSum(params.set_size, (params.subset_sizes[0], params.subset_sizes[1]))

@@ -1,0 +1,152 @@
+"""MLflow as a mirror of what DVC holds: every distinct result is one MLflow run, found again or made."""
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from filelock import FileLock
+from mlflow.data.dataset import Dataset
+from mlflow.entities import Metric, Run, RunStatus
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+EXPERIMENT = "permset"
+DIGEST = "permset.digest"
+METRICS_A_CALL = 1000  # the most that MLflow takes at once
+
+
+@dataclass(frozen=True)
+class Result:
+    """What DVC holds of one run. `digest` names it by its content; the callables run only if it is new."""
+
+    name: str
+    digest: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    files: Sequence[Path]
+    figures: Sequence[Path] = ()
+    curves: Callable[[], Mapping[str, tuple[np.ndarray, np.ndarray]]] = dict
+    """names → (steps, values)"""
+    dataset: Callable[[], Dataset] | None = None
+    log_model: Callable[[], object] | None = None
+    """logs the model into the active MLflow run"""
+
+
+def project_root() -> Path:
+    """The real project, also inside the copy in which DVC runs a queued experiment."""
+    return Path(os.environ.get("DVC_ROOT") or Path(__file__).resolve().parent.parent)
+
+
+def digest(params: Mapping[str, Any], files: Sequence[Path]) -> str:
+    """A name for a result by its parameters and the bytes of its files."""
+    total = hashlib.sha256(json.dumps(params, sort_keys=True).encode())
+    for file in files:
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted keys: {"a": {"b": 1}} → {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def mirror(results: Sequence[Result]) -> None:
+    """Make an MLflow run for each result that the store does not hold yet."""
+    with _store() as experiment:
+        held = _held(experiment)
+        for result in results:
+            if result.digest not in held:
+                tags = {**result.tags, **_provenance(), DIGEST: result.digest}
+                with mlflow.start_run(experiment_id=experiment, run_name=result.name, tags=tags) as run:
+                    _log(result, run.info.run_id)
+
+
+@contextmanager
+def _store() -> Iterator[str]:
+    """The id of permset's experiment; one process at a time, since a store's first users would race to make its tables."""
+    root = project_root()
+    preset = os.environ.get("MLFLOW_TRACKING_URI")
+    with FileLock(root / "mlflow.db.lock"):
+        mlflow.set_tracking_uri(preset or f"sqlite:///{root / 'mlflow.db'}")
+        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            # Absolute, since a relative place would be one below wherever the experiment was first made.
+            place = None if preset else (root / "mlruns").as_uri()
+            yield mlflow.create_experiment(EXPERIMENT, artifact_location=place)
+        else:
+            yield experiment.experiment_id
+
+
+def _held(experiment: str) -> set[str]:
+    """Digests of the finished runs; what an interrupted mirror left unfinished is taken away."""
+    client = mlflow.MlflowClient()
+    held = set()
+    runs: list[Run] = mlflow.search_runs([experiment], output_format="list", max_results=50_000)
+    for run in runs:
+        if run.info.status == RunStatus.to_string(RunStatus.FINISHED):
+            held.add(run.data.tags.get(DIGEST, ""))
+        elif DIGEST in run.data.tags:
+            client.delete_run(run.info.run_id)
+    return held
+
+
+def _log(result: Result, run_id: str) -> None:
+    mlflow.log_params(dict(result.params))
+    mlflow.log_metrics(dict(result.metrics))
+    if result.dataset:
+        mlflow.log_input(result.dataset(), context="test")
+    now = int(time.time() * 1000)
+    points = [
+        Metric(name, float(value), now, int(step))
+        for name, (steps, values) in result.curves().items()
+        for step, value in zip(steps, values, strict=True)
+    ]
+    for start in range(0, len(points), METRICS_A_CALL):
+        mlflow.MlflowClient().log_batch(run_id, points[start : start + METRICS_A_CALL])
+    for file in result.files:
+        mlflow.log_artifact(str(file))
+    for figure in result.figures:
+        mlflow.log_artifact(str(figure), "figures")
+    if result.log_model:
+        result.log_model()
+
+
+def log_network(network: Any, example: np.ndarray, any_set_size: bool) -> None:
+    """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
+
+    MLflow exports the network's graph, in which the axes that the signature calls −1 stay free. The model
+    needs nothing but torch to run.
+    """
+    _, set_size, channels = example.shape
+    shape = (-1, -1 if any_set_size else set_size, channels)
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), shape)]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, 1))]),
+    )
+    # Given, since inferring the requirements takes ten seconds.
+    requirements = [f"torch=={version('torch').partition('+')[0]}"]
+    mlflow.pytorch.log_model(
+        network, name="model", input_example=example, signature=signature, pip_requirements=requirements
+    )
+
+
+def _provenance() -> dict[str, str]:
+    """The commit and, inside `dvc exp run`, the experiment that a result came from."""
+    tags = {"dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    tags["git_commit"] = os.environ.get("DVC_EXP_BASELINE_REV") or commit.stdout.strip()
+    return {key: value for key, value in tags.items() if value}
