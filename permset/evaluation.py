@@ -22,9 +22,8 @@ Verdict = Literal["invariant", "approximate", "not invariant"]
 class Certificate:
     """Relative errors max |f(px) − f(x)| / max(1, max |f(x)|), the worst over bags and seeds.
 
-    For a group's generators they bound nothing but prove all: an f that is exactly invariant under the
-    generators is so under every element. Random elements are measured as well, since rounding and
-    approximate invariance do add up along products of generators.
+    A network that is exactly invariant under a group's generators is so under all of its elements, which are
+    their products. Random elements are measured as well, since an error may add up along a product.
     """
 
     generators: float
@@ -75,6 +74,7 @@ def loss(logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"])
     return (F.softplus(z) - labels.double() * z).mean((1, 2)).numpy()
 
 
+@torch.no_grad()
 def invariance_error(
     predict: Predict, x: Float[Tensor, "sets n c"], permutations: Int[np.ndarray, "k n"]
 ) -> Float[np.ndarray, " seeds"]:
@@ -95,10 +95,15 @@ def certify(
 ) -> Certificate:
     """Measure invariance under the group's generators and random elements, in float64 and in float32."""
     permutations = group.generators(), group.sample(num_random, seed)
-    errors = [_worst(*invariance_error(predict, x.to(dtype), p)) for dtype in (torch.float64, torch.float32) for p in permutations]
+    errors = [
+        _worst(*invariance_error(predict, x.to(dtype), p))
+        for dtype in (torch.float64, torch.float32)
+        for p in permutations
+    ]
     return Certificate(*errors)
 
 
+@torch.no_grad()
 def show_permutations(
     predict: Predict, x: Float[Tensor, "1 n c"], permutations: Int[np.ndarray, "k n"], seed_index: int
 ) -> list[tuple[str, float, float]]:
@@ -113,11 +118,11 @@ def show_permutations(
 
 def measure(
     logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"], bayes_accuracy: float
-) -> dict[str, float | None]:
+) -> dict[str, int | float | None]:
     """Accuracy, loss (nats) and regret (Bayes accuracy − accuracy), each with its interval over seeds."""
     right = accuracy(logits, labels)
     values = {"accuracy": right, "loss": loss(logits, labels), "regret": bayes_accuracy - right}
-    metrics: dict[str, float | None] = {"num_seeds": len(right), "bayes_accuracy": bayes_accuracy}
+    metrics: dict[str, int | float | None] = {"num_seeds": len(right), "bayes_accuracy": bayes_accuracy}
     for name, value in values.items():
         for suffix, number in zip(("", "_low", "_high"), interval(value), strict=True):
             metrics[name + suffix] = None if math.isnan(number) else number

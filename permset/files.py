@@ -24,10 +24,18 @@ def write(path: Path, save: Callable[[Path], Any]) -> None:
     folder.mkdir()
     try:
         save(folder / path.name)
-        os.replace(folder / path.name, path)
+        (folder / path.name).replace(path)
     finally:
         (folder / path.name).unlink(missing_ok=True)
         folder.rmdir()
+
+
+def keep_only(folder: Path, names: Iterable[str]) -> None:
+    """Delete the files that an earlier state of params.yaml left in a folder."""
+    keep = set(names)
+    for path in folder.iterdir():
+        if path.name not in keep:
+            path.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -35,11 +43,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table, numbers with a fraction to six digits."""
+
     def save(p: Path) -> None:
         with p.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
-            writer.writerows(rows)
+            writer.writerows([f"{x:.6g}" if isinstance(x, float) else x for x in row] for row in rows)
 
     write(path, save)
 
@@ -64,22 +74,29 @@ def read_bags(path: Path, shape: tuple[int, int] | None = None) -> tuple[np.ndar
     return x, y
 
 
-def write_model(path: Path, content: dict[str, Any]) -> None:
+def write_model(path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int) -> None:
     import torch  # Takes seconds, which only those who handle models should pay.
 
-    write(path, lambda p: torch.save(content, p))
+    write(path, lambda p: torch.save({"run": run, "state": state, "best_seed": best_seed}, p))
 
 
 def read_model(path: Path) -> dict[str, Any]:
+    """`run`, the run's parameters; `state`, stacked along a leading seed axis; and `best_seed`."""
     import torch
 
     with _reading(path, f"dvc repro -f train@{path.stem}"):
-        return dict(torch.load(path, weights_only=True))
+        content = torch.load(path, weights_only=True)
+        return {key: content[key] for key in ("run", "state", "best_seed")}
 
 
 def read_json(path: Path, stage: str) -> Any:
     with _reading(path, f"dvc repro -f {stage}"):
         return json.loads(path.read_text())
+
+
+def read_csv(path: Path, stage: str) -> list[dict[str, str]]:
+    with _reading(path, f"dvc repro -f {stage}"), path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def read_history(path: Path) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The schema of params.yaml: every number of the pipeline, checked before anything runs."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -37,7 +37,7 @@ class UnitSumParams(Strict):
     test_seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
-    def _subsets_fit(self) -> Self:
+    def _subsets_fit(self) -> "UnitSumParams":
         check_subset_sizes(self.set_size, self.subset_sizes)
         return self
 
@@ -134,6 +134,19 @@ class Params(Strict):
         overrides = self.runs[run].train.model_dump(exclude_none=True)
         return self.train.model_copy(update=overrides)
 
+    def settings_of(self, run: str) -> dict[str, Any]:
+        """Every number that a run's results depend on."""
+        chosen = self.run(run)
+        return {
+            "run": run,
+            "task": {"name": chosen.task, **self.task(chosen.task).model_dump()},
+            "model": chosen.model.model_dump(),
+            "train": self.train_of(run).model_dump(exclude={"workers"}),
+            "certificate": self.certificate.model_dump(),
+            "seeds": self.seeds,
+            "device": self.device,
+        }
+
     def run(self, name: str) -> RunParams:
         return _entry("runs", self.runs, name)
 
@@ -169,6 +182,13 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         if run.task not in params.tasks:
             known = ", ".join(params.tasks)
             raise PermsetError(f"{path}: runs.{name}.task: no task is named {run.task!r}; choose one of: {known}")
+    for name, task in params.tasks.items():
+        for place, wanted in (
+            ("certificate.sets", params.certificate.sets),
+            ("plots.batch_sets", params.plots.batch_sets),
+        ):
+            if wanted > task.test_sets:
+                raise PermsetError(f"{path}: {place}: {wanted} is more than tasks.{name}.test_sets {task.test_sets}")
     return params
 
 
@@ -176,7 +196,9 @@ def _entry(section: str, entries: dict[str, T], name: str) -> T:
     try:
         return entries[name]
     except KeyError:
-        raise PermsetError(f"params.yaml: {section} has no entry {name!r}; choose one of: {', '.join(entries)}") from None
+        raise PermsetError(
+            f"params.yaml: {section} has no entry {name!r}; choose one of: {', '.join(entries)}"
+        ) from None
 
 
 def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
@@ -187,7 +209,8 @@ def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
         if isinstance(at, dict | list) and _has(at, part):
             at = at[part]  # type: ignore[index]
             place.append(str(part))
-    place.append(str(last))
+    if last != "[key]":
+        place.append(str(last))
     if detail["type"] == "extra_forbidden":
         return f"{path}: {'.'.join(place)}: unknown key; remove it or correct its spelling"
     if detail["type"] == "missing":

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -20,7 +20,7 @@ STYLE = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "figure.dpi": 150,
+    "figure.dpi": 120,
     "figure.constrained_layout.use": True,
     "font.size": 10,
     "grid.alpha": 0.3,
@@ -46,21 +46,34 @@ def looks(runs: Sequence[str]) -> dict[str, Look]:
     }
 
 
-def windows(history: Float[np.ndarray, "steps seeds"], count: int) -> tuple[np.ndarray, Float[np.ndarray, "w seeds"]]:
-    """Last step and mean loss of each of at most `count` windows of consecutive steps."""
-    parts = np.array_split(history, min(count, len(history)))
-    return np.cumsum([len(part) for part in parts]) - 1, np.stack([part.mean(0) for part in parts])
+class LossCurve(NamedTuple):
+    """Training loss over seeds, in windows of consecutive steps: each a mean over the window."""
+
+    step: Int[np.ndarray, " windows"]
+    """last one of the window"""
+    loss: Float[np.ndarray, " windows"]
+    """mean over seeds"""
+    loss_low: Float[np.ndarray, " windows"]
+    """of the lowest seed"""
+    loss_high: Float[np.ndarray, " windows"]
+    """of the highest seed"""
 
 
-def loss_figure(path: Path, histories: Mapping[str, Float[np.ndarray, "steps seeds"]], count: int) -> None:
+def loss_curve(history: Float[np.ndarray, "steps seeds"], windows: int) -> LossCurve:
+    """Thin a loss history out to at most so many windows."""
+    parts = np.array_split(history, min(windows, len(history)))
+    losses = np.stack([part.mean(0) for part in parts])
+    return LossCurve(np.cumsum([len(part) for part in parts]) - 1, losses.mean(1), losses.min(1), losses.max(1))
+
+
+def loss_figure(curves: Mapping[str, LossCurve], path: Path) -> None:
     """Training loss of every run: mean over seeds, and a band from the lowest seed to the highest."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7, 4.2))
+        figure = Figure(figsize=(8, 4.5))
         axes = figure.subplots()
-        for (run, history), look in zip(histories.items(), looks(list(histories)).values(), strict=True):
-            steps, losses = windows(history, count)
-            axes.plot(steps, losses.mean(1), look.dashes, color=look.colour, label=run)
-            axes.fill_between(steps, losses.min(1), losses.max(1), color=look.colour, alpha=0.15, linewidth=0)
+        for (run, curve), look in zip(curves.items(), looks(list(curves)).values(), strict=True):
+            axes.plot(curve.step, curve.loss, look.dashes, color=look.colour, label=run)
+            axes.fill_between(curve.step, curve.loss_low, curve.loss_high, color=look.colour, alpha=0.15, linewidth=0)
         axes.set(yscale="log", xlabel="training step", ylabel="binary cross-entropy (nats)")
         axes.set_title("Training loss: mean over seeds, band from the lowest to the highest seed", fontsize=10)
         axes.margins(x=0)
@@ -68,7 +81,7 @@ def loss_figure(path: Path, histories: Mapping[str, Float[np.ndarray, "steps see
         _save(figure, path)
 
 
-def accuracy_figure(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Test accuracy and regret with their 95% intervals over seeds, against the number of parameters."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4))
@@ -93,22 +106,27 @@ def accuracy_figure(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         _save(figure, path)
 
 
-def invariance_figure(path: Path, rows: Sequence[Mapping[str, Any]], invariant: float, approximate: float) -> None:
+def invariance_figure(rows: Sequence[Mapping[str, Any]], invariant: float, approximate: float, path: Path) -> None:
     """Relative invariance error of every run in both precisions, as bars on a log scale with the verdicts' limits."""
     floor = 1e-17  # below the rounding of any float64 number; an error of 0 ends here
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 1.6 + 0.5 * len(rows)))
         axes = figure.subplots()
         for i, (row, look) in enumerate(zip(rows, looks([row["run"] for row in rows]).values(), strict=True)):
-            for error, offset, alpha in ((row["invariance_float64"], -0.2, 1.0), (row["invariance_float32"], 0.2, 0.4)):
-                axes.barh(i + offset, max(error, floor) - floor / 2, 0.38, floor / 2, color=look.colour, alpha=alpha)
-                label = f" {error:.0e} {'float64' if alpha == 1 else 'float32'}"
-                axes.annotate(label, (max(error, floor), i + offset), va="center", fontsize=8)
+            for precision, offset, alpha in (("float64", -0.2, 1.0), ("float32", 0.2, 0.4)):
+                error = max(row[f"invariance_{precision}"], floor)
+                axes.barh(i + offset, error, 0.38, color=look.colour, alpha=alpha)
+                label = f" {row[f'invariance_{precision}']:.0e} {precision}"
+                axes.annotate(label, (error, i + offset), va="center", fontsize=8)
         for limit, verdict in ((invariant, "invariant"), (approximate, "approximate")):
             axes.axvline(limit, color="black", linestyle="--", linewidth=1)
-            axes.annotate(
-                f"{verdict} ≤ {limit:g}", (limit, 1), xycoords=("data", "axes fraction"), ha="right", va="bottom", fontsize=8
-            )
+            where: dict[str, Any] = {
+                "xycoords": ("data", "axes fraction"),
+                "ha": "right",
+                "va": "bottom",
+                "fontsize": 8,
+            }
+            axes.annotate(f"{verdict} ≤ {limit:g}", (limit, 1), **where)
         axes.set_yticks(range(len(rows)), [row["run"] for row in rows])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
@@ -117,7 +135,7 @@ def invariance_figure(path: Path, rows: Sequence[Mapping[str, Any]], invariant: 
         _save(figure, path)
 
 
-def batch_figure(path: Path, x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " sets"]) -> None:
+def batch_figure(x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " sets"], path: Path) -> None:
     """A batch as an image: a row a bag, a column an object, rows sorted and labelled by class."""
     order = np.argsort(labels, kind="stable")
     with mpl.rc_context({**STYLE, "axes.grid": False}):

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import mlflow
 import numpy as np
 from filelock import FileLock
-from mlflow.data.dataset import Dataset
 from mlflow.entities import Metric, Run, RunStatus
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
@@ -36,11 +35,10 @@ class Result:
     tags: Mapping[str, str]
     files: Sequence[Path]
     figures: Sequence[Path] = ()
-    curves: Callable[[], Mapping[str, tuple[np.ndarray, np.ndarray]]] = dict
-    """names → (steps, values)"""
-    dataset: Callable[[], Dataset] | None = None
-    log_model: Callable[[], object] | None = None
-    """logs the model into the active MLflow run"""
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    """metric → its steps and values"""
+    log_inputs: Callable[[], object] = lambda: None
+    """logs data sets and models into the active MLflow run"""
 
 
 def project_root() -> Path:
@@ -77,7 +75,7 @@ def mirror(results: Sequence[Result]) -> None:
 
 @contextmanager
 def _store() -> Iterator[str]:
-    """The id of permset's experiment; one process at a time, since a store's first users would race to make its tables."""
+    """The id of permset's experiment, for one process at a time: the first users of a store race to make its tables."""
     root = project_root()
     preset = os.environ.get("MLFLOW_TRACKING_URI")
     with FileLock(root / "mlflow.db.lock"):
@@ -107,22 +105,20 @@ def _held(experiment: str) -> set[str]:
 def _log(result: Result, run_id: str) -> None:
     mlflow.log_params(dict(result.params))
     mlflow.log_metrics(dict(result.metrics))
-    if result.dataset:
-        mlflow.log_input(result.dataset(), context="test")
     now = int(time.time() * 1000)
-    points = [
-        Metric(name, float(value), now, int(step))
-        for name, (steps, values) in result.curves().items()
-        for step, value in zip(steps, values, strict=True)
-    ]
+    points = [Metric(name, value, now, step) for name, curve in result.curves.items() for step, value in curve]
     for start in range(0, len(points), METRICS_A_CALL):
         mlflow.MlflowClient().log_batch(run_id, points[start : start + METRICS_A_CALL])
     for file in result.files:
         mlflow.log_artifact(str(file))
     for figure in result.figures:
         mlflow.log_artifact(str(figure), "figures")
-    if result.log_model:
-        result.log_model()
+    result.log_inputs()
+
+
+def log_bags(name: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Log a test set as an input of the active run: its name, shapes and digest."""
+    mlflow.log_input(mlflow.data.from_numpy(x, targets=y, name=name), context="test")
 
 
 def log_network(network: Any, example: np.ndarray, any_set_size: bool) -> None:

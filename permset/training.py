@@ -135,7 +135,7 @@ def train_seeds(
 
 @contextmanager
 def seed_workers(workers: int | str, device: torch.device) -> Iterator[Executor | None]:
-    """Processes for `train_seeds`: as many as asked for, `auto` for the cores; none on a GPU, which one process fills."""
+    """Processes for `train_seeds`, `auto` for as many as cores; none for one, or on a GPU, which one process fills."""
     count = _cores() if workers == "auto" else int(workers)
     if count == 1 or device.type != "cpu":
         yield None
@@ -222,7 +222,7 @@ def _train_stack(block: _Block) -> Trained:
                     optimizer.step()
                     losses.append(loss)
             history.append(torch.stack(losses).cpu().numpy())
-            _check_finite(history[-1], progress.n, block)
+            _check_finite(history[-1], int(progress.n), block)
             progress.update(len(x))
             progress.set_postfix(loss=f"{history[-1][-1].mean():.4f}")
     return Trained({key: value.cpu() for key, value in state.items()}, np.concatenate(history))

@@ -1,4 +1,4 @@
-"""evaluate@<run>: metrics and certificate → results/evaluate/<run>.json; one bag, permuted → results/permutations/<run>.csv"""
+"""evaluate@<run>: metrics, certificate and one bag in several orders → results/{evaluate,permutations}/<run>.*"""
 
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,10 @@ def evaluate(name: str) -> None:
     task = build_task(params.task(chosen.task))
     x, y = map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz"), (task.set_size, task.channels)))
     saved = read_model(Path(f"models/{name}.pt"))
+    if saved["run"] != chosen.model_dump():
+        raise PermsetError(
+            f"models/{name}.pt: trained with other parameters; make it anew with: dvc repro train@{name}"
+        )
     network = build_model(chosen.model, task.set_size, task.channels)
     outputs = partial(predict, network, saved["state"])
 
@@ -30,13 +34,16 @@ def evaluate(name: str) -> None:
     certificate = certify(outputs, x[: limits.sets], group or every, limits.permutations, limits.seed)
     verdict = certificate.verdict(limits.invariant, limits.approximate)
     if group is not None and verdict != "invariant":
-        raise PermsetError(f"{name}: claims to be invariant under {group}, but its relative error is {certificate.error:.3g}")
+        raise PermsetError(
+            f"{name}: claims to be invariant under {group}, but its relative error is {certificate.error:.3g}"
+        )
 
     best = saved["best_seed"]
     shown = show_permutations(outputs, x[:1], every.sample(limits.shown, limits.seed), best)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")
     print("\n".join(f"  {order}  logit {logit: .9f}  probability {p:.9f}" for order, logit, p in shown))
-    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "logit", "probability"], shown)
+    digits = [(order, f"{logit:.9g}", f"{p:.9g}") for order, logit, p in shown]
+    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "logit", "probability"], digits)
     metrics = {"num_params": count_params(network), "best_seed": best, **measure(outputs(x), y, task.bayes_accuracy)}
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate.as_dict(), "verdict": verdict}})
 

@@ -1,45 +1,48 @@
 """plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
 
+from functools import partial
 from pathlib import Path
 
 from permset import plots
-from permset.files import read_bags, read_history, read_json, write, write_csv
+from permset.files import keep_only, read_bags, read_history, read_json, write, write_csv
 from permset.params import load_params
 from stages import run
 
 FIGURES = Path("results/figures")
 SUMMARY = (
-    "run task model num_params num_seeds accuracy accuracy_low accuracy_high loss "
-    "bayes_accuracy regret invariance_float64 invariance_float32 verdict"
-).split()
+    *("run", "task", "model", "num_params", "num_seeds", "accuracy", "accuracy_low", "accuracy_high", "loss"),
+    *("bayes_accuracy", "regret", "invariance_float64", "invariance_float32", "verdict"),
+)
 
 
 def plot() -> None:
     params = load_params()
-    limits, count = params.certificate, params.plots.loss_windows
+    limits = params.certificate.invariant, params.certificate.approximate
     rows = [
         {"run": name, "task": chosen.task, "model": chosen.model.kind}
         | read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name]
         for name, chosen in params.runs.items()
     ]
-    histories = {name: read_history(Path(f"results/train/{name}.csv")) for name in params.runs}
-    batches = {name: read_bags(Path(f"data/{name}.npz")) for name in params.tasks}
+    curves = {
+        name: plots.loss_curve(read_history(Path(f"results/train/{name}.csv")), params.plots.loss_windows)
+        for name in params.runs
+    }
+    write_csv(Path("results/summary.csv"), SUMMARY, ([row[column] for column in SUMMARY] for row in rows))
+    points = ((name, *point) for name, curve in curves.items() for point in zip(*curve, strict=True))
+    write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
 
-    write_csv(Path("results/summary.csv"), SUMMARY, ([_text(row[column]) for column in SUMMARY] for row in rows))
-    curves = {name: plots.windows(history, count) for name, history in histories.items()}
-    means = ((name, step, _text(x)) for name, (steps, xs) in curves.items() for step, x in zip(steps, xs.mean(1), strict=True))
-    write_csv(Path("results/loss.csv"), ["run", "step", "loss"], means)
-
-    write(FIGURES / "loss.png", lambda p: plots.loss_figure(p, histories, count))
-    write(FIGURES / "accuracy.png", lambda p: plots.accuracy_figure(p, rows))
-    write(FIGURES / "invariance.png", lambda p: plots.invariance_figure(p, rows, limits.invariant, limits.approximate))
-    for name, (x, y) in batches.items():
+    figures = {
+        "loss": partial(plots.loss_figure, curves),
+        "accuracy": partial(plots.accuracy_figure, rows),
+        "invariance": partial(plots.invariance_figure, rows, *limits),
+    }
+    for name in params.tasks:
+        x, y = read_bags(Path(f"data/{name}.npz"))
         some = slice(params.plots.batch_sets)
-        write(FIGURES / f"batch_{name}.png", lambda p, x=x, y=y: plots.batch_figure(p, x[some, :, 0], y[some, 0]))
-
-
-def _text(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value
+        figures[f"batch_{name}"] = partial(plots.batch_figure, x[some, :, 0], y[some, 0])
+    for name, draw in figures.items():
+        write(FIGURES / f"{name}.png", draw)
+    keep_only(FIGURES, [f"{name}.png" for name in figures])
 
 
 if __name__ == "__main__":

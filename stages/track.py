@@ -1,74 +1,65 @@
 """track: mirror what DVC holds into MLflow, an MLflow run for each distinct result."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import numpy as np
-
-from permset.files import read_bags, read_history, read_json, read_model
+from permset.files import read_bags, read_csv, read_json, read_model
 from permset.params import Params, load_params
-from permset.plots import windows
-from permset.tracking import Result, digest, flatten, log_network, mirror
+from permset.tracking import Result, digest, flatten, log_bags, log_network, mirror
 from stages import run
+
+CURVES = "loss", "loss_low", "loss_high"
 
 
 def track() -> None:
     params = load_params()
-    evaluated = {name: read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name] for name in params.runs}
-    runs = [run_result(params, name, numbers) for name, numbers in evaluated.items()]
-    mirror([*runs, comparison(evaluated)])
+    numbers = {name: read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name] for name in params.runs}
+    losses = read_csv(Path("results/loss.csv"), "plot")
+    runs = [run_result(params, name, numbers[name], losses) for name in params.runs]
+    mirror([*runs, comparison(params, numbers)])
 
 
-def run_result(params: Params, name: str, numbers: dict[str, Any]) -> Result:
-    chosen, task = params.run(name), params.task(params.run(name).task)
-    model, data, losses = Path(f"models/{name}.pt"), Path(f"data/{chosen.task}.npz"), Path(f"results/train/{name}.csv")
-    files = [losses, Path(f"results/evaluate/{name}.json"), Path(f"results/permutations/{name}.csv")]
-    settings = {
-        "run": name,
-        "task": {"name": chosen.task, **task.model_dump()},
-        "model": chosen.model.model_dump(),
-        "train": params.train_of(name).model_dump(exclude={"workers"}),
-        "seeds": params.seeds,
-        "device": params.device,
-        "certificate": params.certificate.model_dump(),
-    }
-
-    def curves() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        steps, xs = windows(read_history(losses), params.plots.loss_windows)
-        return {"train_loss": (steps, xs.mean(1)), "train_loss_low": (steps, xs.min(1)), "train_loss_high": (steps, xs.max(1))}
-
-    def log_model() -> None:
-        from permset.models import build_model, takes_any_set_size
-        from permset.stacked import unstack
-
-        x, _ = read_bags(data)
-        saved = read_model(model)
-        network = build_model(chosen.model, *x.shape[1:])
-        log_network(unstack(network, saved["state"], saved["best_seed"]), x[:2], takes_any_set_size(network))
-
-    def dataset() -> mlflow.data.dataset.Dataset:
-        x, y = read_bags(data)
-        return mlflow.data.from_numpy(x, str(data), targets=y, name=chosen.task)
-
+def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[dict[str, str]]) -> Result:
+    chosen, settings = params.run(name), params.settings_of(name)
+    files = [Path(f"results/train/{name}.csv"), Path(f"results/evaluate/{name}.json")]
+    files.append(Path(f"results/permutations/{name}.csv"))
+    held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
+    mine = [row for row in losses if row["run"] == name]
     return Result(
-        name,
-        digest(settings, [model, data, *files]),
-        flatten(settings),
-        {key: value for key, value in numbers.items() if isinstance(value, int | float)},
-        {"run": name, "task": chosen.task, "model": chosen.model.kind, "verdict": numbers["verdict"]},
-        files,
-        [Path(f"results/figures/batch_{chosen.task}.png")],
-        curves,
-        dataset,
-        log_model,
+        name=name,
+        digest=digest(settings, [*held_by_dvc, *files]),
+        params=flatten(settings),
+        metrics={key: value for key, value in numbers.items() if isinstance(value, int | float)},
+        tags={"run": name, "task": chosen.task, "model": chosen.model.kind, "verdict": numbers["verdict"]},
+        files=files,
+        figures=[Path(f"results/figures/batch_{chosen.task}.png")],
+        curves={f"train_{key}": [(int(row["step"]), float(row[key])) for row in mine] for key in CURVES},
+        log_inputs=partial(log_inputs, params, name),
     )
 
 
-def comparison(evaluated: dict[str, dict[str, Any]]) -> Result:
-    table, figures = Path("results/summary.csv"), sorted(Path("results/figures").glob("*.png"))
-    metrics = {f"{name}.{key}": numbers[key] for name, numbers in evaluated.items() for key in ("accuracy", "loss", "regret")}
-    return Result("comparison", digest({}, [table, *figures]), {}, metrics, {"run": "comparison"}, [table], figures)
+def log_inputs(params: Params, name: str) -> None:
+    from permset.models import (  # torch takes seconds, which only a new result should pay
+        build_model,
+        takes_any_set_size,
+    )
+    from permset.stacked import unstack
+
+    chosen = params.run(name)
+    x, y = read_bags(Path(f"data/{chosen.task}.npz"))
+    saved = read_model(Path(f"models/{name}.pt"))
+    network = build_model(chosen.model, *x.shape[1:])
+    log_bags(chosen.task, x, y)
+    log_network(unstack(network, saved["state"], saved["best_seed"]), x[:2], takes_any_set_size(network))
+
+
+def comparison(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
+    figures = ["loss", "accuracy", "invariance", *(f"batch_{task}" for task in params.tasks)]
+    paths = [Path(f"results/figures/{figure}.png") for figure in figures]
+    table = Path("results/summary.csv")
+    metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
+    return Result("comparison", digest({}, [table, *paths]), {}, metrics, {"run": "comparison"}, [table], paths)
 
 
 if __name__ == "__main__":

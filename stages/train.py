@@ -28,9 +28,9 @@ def train(name: str) -> None:
             name=name,
         )
     best = best_seed(trained.history, settings.best_over)
-    content = {"run": chosen.model_dump(), "state": trained.state, "best_seed": best}
-    write_model(Path(f"models/{name}.pt"), content)
-    rows = ((step, seed, f"{x:.6g}") for step, losses in enumerate(trained.history) for seed, x in enumerate(losses))
+    write_model(Path(f"models/{name}.pt"), chosen.model_dump(), trained.state, best)
+    losses = enumerate(trained.history.tolist())
+    rows = ((step, seed, loss) for step, row in losses for seed, loss in enumerate(row))
     write_csv(Path(f"results/train/{name}.csv"), ["step", "seed", "loss"], rows)
 
 

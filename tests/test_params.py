@@ -1,0 +1,116 @@
+"""Bad parameters give one clear line that names the place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from permset import PermsetError
+from permset.params import load_params
+
+ROOT = Path(__file__).parent.parent
+
+MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
+
+
+@pytest.fixture
+def data() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def load(tmp_path: Path, data: Any) -> Any:
+    path = tmp_path / "params.yaml"
+    path.write_text(data if isinstance(data, str) else yaml.safe_dump(data))
+    return load_params(path)
+
+
+def change(data: dict[str, Any], place: str, value: Any) -> None:
+    *inner, last = place.split(".")
+    for key in inner:
+        data = data.setdefault(key, {})
+    data[last] = value
+
+
+def test_the_default_file_is_valid() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.seeds == 16
+    assert params.tasks["unit_sum"].test_sets == 10_000
+
+
+def test_a_run_overrides_the_shared_training_settings(tmp_path: Path, data: dict[str, Any]) -> None:
+    change(data, "runs.deepset.train.steps", 7)
+    params = load(tmp_path, data)
+    assert params.train_of("deepset").steps == 7
+    assert params.train_of("deepset").batch_size == params.train.batch_size
+    assert params.train_of("mlp").steps == params.train.steps
+
+
+def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[str, Any]) -> None:
+    text = yaml.safe_dump(data).replace("learning_rate: 0.01", "learning_rate: 1e-2")
+    assert load(tmp_path, text).train.learning_rate == 0.01
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("seedz", 3, "seedz: unknown key"),
+        ("runs.deepset.model.hiden", [5], "runs.deepset.model.hiden: unknown key"),
+        ("runs.mlp.train.workers", 2, "runs.mlp.train.workers: unknown key"),
+        ("train.steps", "many", "train.steps: Input should be a valid integer, got 'many'"),
+        ("train.steps", 10.5, "train.steps: Input should be a valid integer"),
+        ("train.learning_rate", -0.1, "train.learning_rate: Input should be greater than 0, got -0.1"),
+        ("train.learning_rate", float("nan"), "train.learning_rate: Input should be a finite number"),
+        ("train.batch_size", 101, "train.batch_size: Input should be a multiple of 2, got 101"),
+        (
+            "runs.deepset.train.learning_rate",
+            "fast",
+            "runs.deepset.train.learning_rate: Input should be a valid number",
+        ),
+        ("runs.deepset.task", "unit_sums", "runs.deepset.task: no task is named 'unit_sums'; choose one of: unit_sum"),
+        ("runs.deepset.model.kind", "transformer", "runs.deepset.model"),
+        ("runs.deepset.model.element_widths", [5, -1], "runs.deepset.model.element_widths.1: Input should be greater"),
+        (
+            "tasks.unit_sum.subset_sizes",
+            [3, 12],
+            "tasks.unit_sum: subset_sizes must lie between 1 and set_size 10",
+        ),
+        ("tasks.unit_sum.subset_sizes", [3, 3], "tasks.unit_sum: subset_sizes must differ"),
+        ("tasks.unit_sum.test_sets", 501, "tasks.unit_sum.test_sets: Input should be a multiple of 2"),
+        ("tasks.unit_sum.test_sets", 500, "certificate.sets: 1000 is more than tasks.unit_sum.test_sets 500"),
+        ("runs.Deep Set", {"task": "unit_sum", "model": MLP}, "runs.Deep Set: String should match pattern"),
+        ("runs", {}, "runs: "),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(
+    tmp_path: Path, data: dict[str, Any], place: str, value: Any, expected: str
+) -> None:
+    change(data, place, value)
+    with pytest.raises(PermsetError) as error:
+        load(tmp_path, data)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1, message
+    assert message.startswith(f"{tmp_path / 'params.yaml'}: {expected}"), message
+
+
+def test_a_missing_key_is_named(tmp_path: Path, data: dict[str, Any]) -> None:
+    del data["train"]["steps"]
+    with pytest.raises(PermsetError, match=r"train\.steps: missing; add it"):
+        load(tmp_path, data)
+
+
+def test_what_is_no_yaml_or_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PermsetError, match="not valid YAML"):
+        load(tmp_path, "runs: [1, 2")
+    with pytest.raises(PermsetError, match="cannot be read"):
+        load_params(tmp_path / "nowhere.yaml")
+    with pytest.raises(PermsetError, match=r"params\.yaml: .*dict"):
+        load(tmp_path, "just a text")
+
+
+def test_an_unknown_run_or_task_is_named() -> None:
+    params = load_params(ROOT / "params.yaml")
+    with pytest.raises(PermsetError, match="runs has no entry 'deepsets'; choose one of: deepset"):
+        params.run("deepsets")
+    with pytest.raises(PermsetError, match="tasks has no entry 'x'"):
+        params.task("x")

@@ -1,0 +1,178 @@
+"""Seeds at once against one by one, and what a seed learns against whatever runs beside it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from permset import PermsetError
+from permset.models import MLP, DeepSet
+from permset.randomness import generator
+from permset.stacked import compile_step, predict, stack, unstack
+from permset.tasks import UnitSum
+from permset.training import (
+    Build,
+    Settings,
+    Trained,
+    batches,
+    best_seed,
+    binary_cross_entropy,
+    choose_device,
+    initialise,
+    seed_workers,
+    train,
+    train_seeds,
+)
+
+NETWORKS = {
+    "deepset": partial(DeepSet, 1, [5, 5, 1], [5]),
+    "deepset_mean": partial(DeepSet, 1, [7, 3], [5, 4], element_activation="relu", pooling="mean"),
+    "deepset_max": partial(DeepSet, 1, [7, 3], [], element_activation="gelu", pooling="max"),
+    "deepset_linear": partial(DeepSet, 1, [5, 1], [5], element_activation="none"),
+    "mlp": partial(MLP, 10, 1, [9, 6], activation="silu"),
+    "logistic": partial(MLP, 10, 1, []),
+}
+SETTINGS = Settings(steps=120, batch_size=34, learning_rate=0.01)
+TASK = UnitSum()
+
+
+def same(a: Trained, b: Trained) -> bool:
+    states = all(torch.equal(a.state[key], b.state[key]) for key in a.state)
+    return states and np.array_equal(a.history, b.history)
+
+
+def in_float64(build: Build) -> nn.Module:
+    return build().double()
+
+
+def sample_in_float64(num_sets: int, draws: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    x, y = TASK.sample(num_sets, draws)
+    return x.double(), y.double()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_seeds_at_once_learn_what_they_learn_one_by_one(name: str) -> None:
+    """In float64, where a hundred steps do not blow rounding up to the size of what is learnt."""
+    build = partial(in_float64, NETWORKS[name])
+    seeds = [0, 3, 11]
+    together = train_seeds(build, sample_in_float64, SETTINGS, seeds)
+    x, _ = sample_in_float64(100, generator(9, "test"))
+    for i, seed in enumerate(seeds):
+        alone, history = train(initialise(build, seed), sample_in_float64, SETTINGS, seed)
+        np.testing.assert_allclose(together.history[:, i], history, rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(unstack(build(), together.state, i)(x), alone(x), rtol=1e-6, atol=1e-8)
+    assert np.abs(together.history[:, 0] - together.history[:, 1]).max() > 1e-5, "seeds must differ"
+
+
+def test_what_a_seed_learns_depends_neither_on_its_company_nor_on_the_workers() -> None:
+    build = NETWORKS["deepset_mean"]
+    run = partial(train_seeds, build, TASK.sample, SETTINGS)
+    everyone = run(range(19))
+    for seeds in ([0], [2, 5], range(8, 19), [18, 0]):
+        some = run(list(seeds))
+        assert np.array_equal(some.history, everyone.history[:, list(seeds)])
+        assert all(torch.equal(some.state[key], everyone.state[key][list(seeds)]) for key in some.state)
+    for workers in (1, 2, 3):
+        with seed_workers(workers, torch.device("cpu")) as executor:
+            assert (executor is None) == (workers == 1)
+            assert same(run(range(19), executor=executor), everyone)
+
+
+def test_training_learns_the_exercise() -> None:
+    trained = train_seeds(NETWORKS["deepset"], TASK.sample, Settings(600, 100, 0.01), range(8))
+    assert trained.history[-50:].mean() < 0.1 < np.log(2) - 0.05 < trained.history[:10].mean()
+    control = train_seeds(NETWORKS["deepset_linear"], TASK.sample, Settings(600, 100, 0.01), range(8))
+    assert abs(control.history[-50:].mean() - np.log(2)) < 1e-3
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_compiled_step_gives_autograds_gradients(name: str) -> None:
+    networks = [initialise(NETWORKS[name], seed) for seed in range(3)]
+    state = stack(networks)
+    x, y = torch.rand(3, 12, 10, 1), torch.rand(3, 12, 1).round()
+    *gradients, losses = compile_step(networks[0], state, binary_cross_entropy, x, y)(list(state.values()), x, y)
+    for i, network in enumerate(networks):
+        loss = F.binary_cross_entropy_with_logits(network(x[i]), y[i])
+        expected = torch.autograd.grad(loss, list(network.parameters()))
+        torch.testing.assert_close(losses[i], loss, rtol=1e-5, atol=1e-6)
+        for gradient, reference in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(gradient[i], reference, rtol=1e-4, atol=1e-6)
+
+
+def test_the_loss_is_stable_where_the_sigmoid_saturates() -> None:
+    logits = torch.tensor([[-200.0], [200.0], [200.0], [0.0]])
+    labels = torch.tensor([[0.0], [1.0], [0.0], [1.0]])
+    expected = F.binary_cross_entropy_with_logits(logits, labels)
+    torch.testing.assert_close(binary_cross_entropy(logits, labels), expected)
+    naive = -(labels * logits.sigmoid().log() + (1 - labels) * (1 - logits.sigmoid()).log()).mean()
+    assert not torch.isfinite(naive)
+
+
+def test_predict_is_each_network_alone() -> None:
+    networks = [initialise(NETWORKS["mlp"], seed) for seed in range(3)]
+    x = torch.rand(2345, 10, 1, dtype=torch.float64)
+    outputs = predict(networks[0], stack(networks), x)
+    for network, output in zip(networks, outputs, strict=True):
+        torch.testing.assert_close(output, network.double()(x))
+
+
+def test_every_step_has_fresh_data() -> None:
+    draws = list(batches(TASK.sample, Settings(70, 20, 0.1), generator(0, "batches")))
+    x = torch.cat([x for x, _ in draws])
+    y = torch.cat([y for _, y in draws])
+    assert x.shape == (70, 20, 10, 1)
+    assert (y.sum((1, 2)) == 10).all(), "each batch is balanced"
+    assert len({tuple(batch.flatten().tolist()) for batch in x}) == 70
+
+
+def test_initialising_leaves_torchs_generator_alone() -> None:
+    before = torch.get_rng_state()
+    first, again = initialise(NETWORKS["mlp"], 4), initialise(NETWORKS["mlp"], 4)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True))
+
+
+class Exploding(nn.Module):
+    """Its loss is infinite from some step on, in the seeds whose weight starts out positive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum(-2) * torch.exp(self.weight * 1000) + 0 * self.weight
+
+
+def explodes(seed: int) -> bool:
+    return initialise(Exploding, seed).weight.item() > 0  # type: ignore[operator, union-attr]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_seed_and_step(workers: int) -> None:
+    bad = next(seed for seed in range(99) if explodes(seed))
+    message = rf"^boom: the loss of seed {bad} became (nan|inf) at step \d+; lower"
+    with pytest.raises(PermsetError, match=message), seed_workers(workers, torch.device("cpu")) as executor:
+        train_seeds(Exploding, TASK.sample, SETTINGS, range(bad, bad + 12), name="boom", executor=executor)
+
+
+def test_a_seed_that_was_not_asked_for_cannot_stop_the_run() -> None:
+    good = next(seed for seed in range(99) if not explodes(seed))
+    assert any(explodes(seed) for seed in range(good // 8 * 8, good // 8 * 8 + 8))
+    assert np.isfinite(train_seeds(Exploding, TASK.sample, SETTINGS, [good]).history).all()
+
+
+def test_the_best_seed_has_the_lowest_loss_at_the_end() -> None:
+    history = np.array([[0.0, 9.0, 9.0], [5.0, 1.0, 2.0], [5.0, 2.0, 0.0]])
+    assert best_seed(history, last=2) == 2
+    assert best_seed(history, last=99) == 0
+
+
+def test_a_missing_gpu_is_told() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == torch.device("cpu")
+        with pytest.raises(PermsetError, match="device: no CUDA device was found"):
+            choose_device("cuda")
