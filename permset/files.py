@@ -102,8 +102,11 @@ def read_csv(path: Path, stage: str) -> list[dict[str, str]]:
 def read_history(path: Path) -> np.ndarray:
     """Training losses (steps, seeds) from a table of step, seed and loss."""
     with _reading(path, f"dvc repro -f train@{path.stem}"):
-        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-        return table[:, 2].reshape(-1, int(table[:, 1].max()) + 1)
+        header, *rows = path.read_text().splitlines() or [""]
+        if header != "step,seed,loss" or not rows:
+            raise ValueError("no rows of step,seed,loss")
+        _, seeds, losses = np.loadtxt(rows, delimiter=",", ndmin=2).T
+        return losses.reshape(-1, int(seeds.max()) + 1)
 
 
 class _reading:

@@ -112,8 +112,9 @@ _DIRECT: dict[Any, Callable[..., Any]] = {
     aten.sum.dim_IntList: torch.sum,
     aten.transpose.int: torch.transpose,
     aten.unsqueeze.default: torch.unsqueeze,
-    aten.view.default: torch.Tensor.view,
-    aten._unsafe_view.default: torch.Tensor.view,
+    # A view holds for the memory layouts at tracing, which what was put in place of other calls may change.
+    aten.view.default: torch.reshape,
+    aten._unsafe_view.default: torch.reshape,
 }
 _RESHAPES = {aten.expand.default, aten.view.default, aten._unsafe_view.default}
 _TRANSPOSES = {aten.permute.default, aten.transpose.int}

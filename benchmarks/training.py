@@ -1,0 +1,87 @@
+"""Training many seeds at once against the plain loop of the exercise, side by side.
+
+    make bench
+
+Ratios of times that were taken in turn in one process are what holds; absolute times change with the machine.
+"""
+
+import multiprocessing
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from permset.models import DeepSet
+from permset.tasks import UnitSum
+from permset.training import Settings, initialise, seed_workers, train, train_seeds
+
+SEEDS = 32
+ROUNDS = 3
+CPU = torch.device("cpu")
+SETTINGS = Settings(steps=4000, batch_size=100, learning_rate=0.01)
+TASK = UnitSum()
+BUILD = partial(DeepSet, 1, [5, 5, 1], [5])
+
+
+def plain_loop(settings: Settings = SETTINGS) -> None:
+    """One model, fused Adam, data drawn ahead: as fast as we know how to write it. One seed."""
+    train(initialise(BUILD, 0), TASK.sample, settings)
+
+
+def at_once(workers: int, settings: Settings = SETTINGS) -> None:
+    with seed_workers(workers, CPU) as executor:
+        train_seeds(BUILD, TASK.sample, settings, range(SEEDS), executor=executor)
+
+
+def seconds(work: Callable[[], None], cores: set[int]) -> float:
+    os.sched_setaffinity(0, cores)
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def peak_memory(work: Callable[[], None]) -> float:
+    """MB that a fresh copy of this process takes beyond what it starts with."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def measure() -> None:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        work()
+        sender.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+    process = context.Process(target=measure)
+    process.start()
+    process.join()
+    return float(receiver.recv())
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    all_cores = os.sched_getaffinity(0)
+    one, two = set(sorted(all_cores)[:1]), set(sorted(all_cores)[:2])
+    short = Settings(200, SETTINGS.batch_size, SETTINGS.learning_rate)
+    plain_loop(short)  # Both import what they need when they are first called.
+    at_once(1, short)
+    print(f"deepset, {SETTINGS.steps} steps of {SETTINGS.batch_size} bags; {SEEDS} seeds at once, {ROUNDS} rounds")
+    ratios: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(ROUNDS):
+        loop = seconds(plain_loop, one)
+        for workers, cores in ((1, one), (2, two)):
+            if len(cores) == workers:
+                ratios[workers].append(loop / (seconds(partial(at_once, workers), cores) / SEEDS))
+    for workers, values in ratios.items():
+        if values:
+            spread = f"{min(values):.1f} to {max(values):.1f}"
+            print(f"at once over {workers} core(s): {statistics.median(values):5.1f} times as fast a seed ({spread})")
+    os.sched_setaffinity(0, all_cores)
+    print(f"peak extra memory, plain loop, one seed: {peak_memory(partial(plain_loop, short)):6.1f} MB")
+    print(f"peak extra memory, {SEEDS} seeds at once:  {peak_memory(partial(at_once, 1, short)):6.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

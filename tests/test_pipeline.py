@@ -1,0 +1,247 @@
+"""The pipeline itself, on tiny parameters, in a temporary clone of its own."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import mlflow
+import pytest
+import torch
+import yaml
+
+ROOT = Path(__file__).parent.parent
+TINY = {"seeds": 3, "train": {"steps": 60, "batch_size": 20, "learning_rate": 0.01, "workers": 2, "best_over": 10}}
+
+
+class Project:
+    """A clone of the working tree with small parameters, in which commands run as a user runs them."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.copies = itertools.count()
+        files = (
+            subprocess.run(
+                ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                *(),
+                cwd=ROOT,
+                capture_output=True,
+                check=True,
+            )
+            .stdout.decode()
+            .split("\0")
+        )
+        for file in filter(None, files):
+            if (ROOT / file).exists():
+                (root / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / file, root / file)
+        for output in ("dvc.lock", "results"):
+            subprocess.run(["rm", "-rf", output], cwd=root, check=True)
+        self.params = yaml.safe_load((root / "params.yaml").read_text())
+        self.params |= TINY
+        self.params["tasks"]["unit_sum"]["test_sets"] = 200
+        self.params["certificate"] |= {"sets": 50, "permutations": 5}
+        self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}
+        self.write_params()
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+        self.commit()
+
+    def commit(self) -> None:
+        for command in ("add -A", "-c user.name=t -c user.email=t@t commit -qm state"):
+            subprocess.run(["git", *command.split()], cwd=self.root, check=True)
+
+    def write_params(self) -> None:
+        (self.root / "params.yaml").write_text(yaml.safe_dump(self.params))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DVC"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DVC_NO_ANALYTICS": "1"}
+
+    def run(self, *command: str, status: int = 0) -> str:
+        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == (status == 0), output
+        return output
+
+    def tracked(self) -> list[mlflow.entities.Run]:
+        """From a copy, since MLflow would hold on to a store that a test deletes."""
+        copy = self.root.parent / f"{next(self.copies)}.db"
+        shutil.copy(self.root / "mlflow.db", copy)
+        mlflow.set_tracking_uri(f"sqlite:///{copy}")
+        runs: list[mlflow.entities.Run] = mlflow.search_runs(experiment_names=["permset"], output_format="list")
+        return runs
+
+    def bytes_of(self, *patterns: str) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for pattern in patterns for path in sorted(self.root.glob(pattern))}
+
+
+RESULTS = "results/*.csv", "results/*/*", "models/*", "data/*", "dvc.lock"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("clone"))
+    project.run("dvc", "repro")
+    project.commit()
+    return project
+
+
+@pytest.fixture
+def untouched(project: Project) -> Iterator[None]:
+    """Whatever the test did, results and the MLflow store are as they were."""
+    before, runs = project.bytes_of(*RESULTS), len(project.tracked())
+    yield
+    project.write_params()
+    assert project.bytes_of(*RESULTS) == before
+    assert len(project.tracked()) == runs
+
+
+def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    graph = grimp.build_graph("permset", "stages")
+    for name in ("generate", "train", "evaluate", "plot"):
+        modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
+        packages = {module.partition(".")[0] for module in modules}
+        imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}
+        imported |= {f"{package}/__init__.py" for package in packages}
+        stage = stages[name].get("do", stages[name])
+        assert {dep for dep in stage["deps"] if dep.endswith(".py")} == imported, name
+
+
+def test_training_depends_on_all_its_settings_but_the_workers() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
+    named = {name.removeprefix("train.") for name in stages["train"]["do"]["params"] if name.startswith("train.")}
+    assert named == set(settings) - {"workers"}
+
+
+def test_results_and_their_mirror(project: Project) -> None:
+    header, *rows = (project.root / "results/summary.csv").read_text().splitlines()
+    table = {row.split(",")[0]: dict(zip(header.split(","), row.split(","), strict=True)) for row in rows}
+    assert list(table) == ["deepset", "mlp"]
+    assert table["deepset"]["num_params"] == "62"
+    assert table["deepset"]["verdict"] == "invariant"
+    assert table["mlp"]["verdict"] == "not invariant"
+    for name in ("loss", "accuracy", "invariance", "batch_unit_sum"):
+        assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
+    orders = (project.root / "results/permutations/deepset.csv").read_text().splitlines()
+    assert len(orders) == 5
+
+    runs = {run.data.tags["run"]: run for run in project.tracked()}
+    assert sorted(runs) == ["comparison", "deepset", "mlp"]
+    deepset = runs["deepset"]
+    numbers = json.loads((project.root / "results/evaluate/deepset.json").read_text())["deepset"]
+    assert deepset.data.metrics["accuracy"] == pytest.approx(numbers["accuracy"])
+    assert deepset.data.params["model.element_widths"] == "[5, 5, 1]"
+    assert deepset.data.tags["verdict"] == "invariant"
+    assert len(deepset.data.tags["git_commit"]) == 40
+    assert deepset.inputs.dataset_inputs[0].dataset.name == "unit_sum"
+    assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train_loss")) == 60
+    network = mlflow.pytorch.load_model(f"models:/{deepset.outputs.model_outputs[0].model_id}")
+    assert network(torch.rand(5, 13, 1)).shape == (5, 1)
+
+
+def test_with_nothing_to_do_nothing_is_done(project: Project, untouched: None) -> None:
+    output = project.run("dvc", "repro")
+    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "track"]
+
+
+def test_a_deleted_store_heals_without_training(project: Project) -> None:
+    tags = sorted(run.data.tags["permset.digest"] for run in project.tracked())
+    (project.root / "mlflow.db").unlink()
+    output = project.run("dvc", "repro")
+    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "track"]
+    assert sorted(run.data.tags["permset.digest"] for run in project.tracked()) == tags
+
+
+def test_all_over_again_gives_the_same_bytes(project: Project, untouched: None) -> None:
+    project.run("dvc", "repro", "-f", "train@deepset", "train@mlp", "evaluate@mlp", "plot")
+
+
+def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -> None:
+    before = {run.data.tags["permset.digest"] for run in project.tracked()}
+    output = project.run("dvc", "exp", "run", "-n", "mean-pooling", "-S", "runs.deepset.model.pooling=mean")
+    ran = set(re.findall(r"Running stage '(\S+)'", output))
+    assert {"train@deepset", "evaluate@deepset"} <= ran
+    assert not {"train@mlp", "generate@unit_sum"} & ran
+    new = [run for run in project.tracked() if run.data.tags["permset.digest"] not in before]
+    assert sorted(run.data.tags["run"] for run in new) == ["comparison", "deepset"]
+    assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
+    project.run("git", "checkout", "-q", ".")
+    ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro"))
+    assert ran == ["check", "track"], "the rest is in DVC's cache"
+    assert len(project.tracked()) == len(before) + 2, "what was there before is found again"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("train.learning_rate", -1, "params.yaml: train.learning_rate: Input should be greater than 0, got -1"),
+        ("runs.mlp.model.width", 3, "params.yaml: runs.mlp.model.width: unknown key"),
+        ("runs.mlp.task", "unit_product", "params.yaml: runs.mlp.task: no task is named 'unit_product'"),
+        ("tasks.unit_sum.subset_sizes", [3, 30], "tasks.unit_sum: subset_sizes must lie between 1 and set_size 10"),
+    ],
+)
+def test_bad_parameters_stop_the_pipeline_in_one_line(
+    project: Project, untouched: None, place: str, value: object, expected: str
+) -> None:
+    changed = json.loads(json.dumps(project.params))
+    *inner, last = place.split(".")
+    at = changed
+    for key in inner:
+        at = at[key]
+    at[last] = value
+    (project.root / "params.yaml").write_text(yaml.safe_dump(changed))
+    output = project.run("dvc", "repro", status=1)
+    assert expected in output
+    assert "Traceback" not in output
+
+
+def test_a_damaged_model_is_named(project: Project, untouched: None) -> None:
+    path = project.root / "models/mlp.pt"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    output = project.run(sys.executable, "-m", "stages.evaluate", "mlp", status=1)
+    path.write_bytes(whole)
+    assert output.startswith("error: models/mlp.pt: damaged")
+    assert len(output.splitlines()) == 1
+
+
+def test_a_lost_claim_fails_the_pipeline(project: Project, untouched: None) -> None:
+    models = project.root / "permset/models.py"
+    source = models.read_text()
+    models.write_text(source.replace("features = self.element(x)", "features = self.element(x).cumsum(-2)"))
+    output = project.run(sys.executable, "-m", "stages.evaluate", "deepset", status=1)
+    models.write_text(source)
+    assert re.search(r"error: deepset: claims to be invariant under S_10, but its relative error is [\d.e+-]+", output)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_training_that_is_killed_leaves_nothing_behind(project: Project, untouched: None, how: signal.Signals) -> None:
+    changed = project.params | {"train": project.params["train"] | {"steps": 10**6}, "seeds": 9}
+    (project.root / "params.yaml").write_text(yaml.safe_dump(changed))
+    command = [sys.executable, "-m", "stages.train", "mlp"]
+    process = subprocess.Popen(command, cwd=project.root, env=project.environment, stderr=subprocess.PIPE, text=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while len(children.read_text().split()) < 2:
+        time.sleep(0.1)
+    time.sleep(1)
+    workers = children.read_text().split()
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "Traceback" not in errors
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.1)

@@ -1,0 +1,65 @@
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from permset.plots import (
+    COLOURS,
+    accuracy_figure,
+    batch_figure,
+    invariance_figure,
+    looks,
+    loss_curve,
+    loss_figure,
+)
+
+
+def test_a_loss_curve_is_the_mean_of_its_windows() -> None:
+    history = np.arange(24.0).reshape(12, 2)
+    curve = loss_curve(history, windows=3)
+    assert curve.step.tolist() == [3, 7, 11]
+    np.testing.assert_allclose(curve.loss, [history[:4].mean(), history[4:8].mean(), history[8:].mean()])
+    np.testing.assert_allclose(curve.loss_low, curve.loss - 0.5)
+    np.testing.assert_allclose(curve.loss_high, curve.loss + 0.5)
+    assert len(loss_curve(history, windows=99).step) == 12
+
+
+def test_every_run_has_a_look_of_its_own_that_later_runs_do_not_change() -> None:
+    names = [f"run{i}" for i in range(4 * len(COLOURS))]
+    many = looks(names)
+    assert len(set(many.values())) == len(names)
+    assert list(looks(names[:5]).values()) == list(many.values())[:5]
+
+
+ROW = {
+    "num_params": 62,
+    "bayes_accuracy": 1.0,
+    "accuracy": 0.9,
+    "accuracy_low": 0.8,
+    "accuracy_high": 1.0,
+    "regret": 0.1,
+    "regret_low": 0.0,
+    "regret_high": 0.2,
+    "invariance_float64": 0.0,
+    "invariance_float32": 1e-7,
+}
+ONE_SEED = ROW | {f"{value}_{end}": None for value in ("accuracy", "regret") for end in ("low", "high")}
+CURVES = {f"run{i}": loss_curve(np.random.default_rng(i).random((50, 3)), 10) for i in range(9)}
+FIGURES = {
+    "loss": partial(loss_figure, CURVES),
+    "accuracy": partial(accuracy_figure, [{"run": "a", **ROW}, {"run": "b", **ONE_SEED}]),
+    "invariance": partial(invariance_figure, [{"run": "a", **ROW}, {"run": "b", **ROW}], 1e-12, 0.1),
+    "batch": partial(batch_figure, np.random.default_rng(0).random((6, 4)), np.array([0.0, 1, 0, 1, 0, 1])),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_the_same_bytes_each_time(tmp_path: Path, name: str) -> None:
+    sums = set()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        FIGURES[name](tmp_path / folder / "figure.png")
+        sums.add(hashlib.md5((tmp_path / folder / "figure.png").read_bytes()).hexdigest())
+    assert len(sums) == 1
