@@ -119,13 +119,21 @@ def show_permutations(
 def measure(
     logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"], bayes_accuracy: float
 ) -> dict[str, int | float | None]:
-    """Accuracy, loss (nats) and regret (Bayes accuracy − accuracy), each with its interval over seeds."""
+    """Accuracy, loss (nats) and regret (Bayes accuracy − accuracy), each with its interval over seeds.
+
+    Intervals end where the values that are possible at all do.
+    """
     right = accuracy(logits, labels)
-    values = {"accuracy": right, "loss": loss(logits, labels), "regret": bayes_accuracy - right}
     metrics: dict[str, int | float | None] = {"num_seeds": len(right), "bayes_accuracy": bayes_accuracy}
+    possible = {"accuracy": (0, 1), "loss": (0, math.inf), "regret": (bayes_accuracy - 1, bayes_accuracy)}
+    values = {"accuracy": right, "loss": loss(logits, labels), "regret": bayes_accuracy - right}
     for name, value in values.items():
-        for suffix, number in zip(("", "_low", "_high"), interval(value), strict=True):
-            metrics[name + suffix] = None if math.isnan(number) else number
+        mean, low, high = interval(value)
+        least, most = possible[name]
+        if math.isnan(low):
+            metrics |= {name: mean, f"{name}_low": None, f"{name}_high": None}
+        else:
+            metrics |= {name: mean, f"{name}_low": max(low, least), f"{name}_high": min(high, most)}
     return metrics
 
 

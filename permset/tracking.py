@@ -34,7 +34,7 @@ class Result:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     files: Sequence[Path]
-    figures: Sequence[Path] = ()
+    """artifacts, relative to the project, under the folders that they have there"""
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     """metric → its steps and values"""
     log_inputs: Callable[[], object] = lambda: None
@@ -84,7 +84,9 @@ def _store() -> Iterator[str]:
         if experiment is None:
             # Absolute, since a relative place would be one below wherever the experiment was first made.
             place = None if preset else (root / "mlruns").as_uri()
-            yield mlflow.create_experiment(EXPERIMENT, artifact_location=place)
+            # The kind lets the UI open with its pages for training instead of those for chat applications.
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            yield mlflow.create_experiment(EXPERIMENT, artifact_location=place, tags=kind)
         else:
             yield experiment.experiment_id
 
@@ -110,9 +112,7 @@ def _log(result: Result, run_id: str) -> None:
     for start in range(0, len(points), METRICS_A_CALL):
         mlflow.MlflowClient().log_batch(run_id, points[start : start + METRICS_A_CALL])
     for file in result.files:
-        mlflow.log_artifact(str(file))
-    for figure in result.figures:
-        mlflow.log_artifact(str(figure), "figures")
+        mlflow.log_artifact(str(file), str(file.parent))
     result.log_inputs()
 
 
@@ -143,6 +143,6 @@ def log_network(network: Any, example: np.ndarray, any_set_size: bool) -> None:
 def _provenance() -> dict[str, str]:
     """The commit and, inside `dvc exp run`, the experiment that a result came from."""
     tags = {"dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    tags["git_commit"] = os.environ.get("DVC_EXP_BASELINE_REV") or commit.stdout.strip()
+    head = subprocess.run(["git", "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, check=False)
+    tags["git_commit"] = os.environ.get("DVC_EXP_BASELINE_REV") or head.stdout.strip()
     return {key: value for key, value in tags.items() if value}

@@ -6,6 +6,8 @@ from typing import Any
 
 from permset.files import read_bags, read_csv, read_json, read_model
 from permset.params import Params, load_params
+from permset.plots import looks
+from permset.tables import markdown
 from permset.tracking import Result, digest, flatten, log_bags, log_network, mirror
 from stages import run
 
@@ -26,15 +28,15 @@ def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[
     files.append(Path(f"results/permutations/{name}.csv"))
     held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
     mine = [row for row in losses if row["run"] == name]
+    tags = {"run": name, "task": chosen.task, "model": chosen.model.kind, "verdict": numbers["verdict"]}
     return Result(
         name=name,
         digest=digest(settings, [*held_by_dvc, *files]),
         params=flatten(settings),
         metrics={key: value for key, value in numbers.items() if isinstance(value, int | float)},
-        tags={"run": name, "task": chosen.task, "model": chosen.model.kind, "verdict": numbers["verdict"]},
-        files=files,
-        figures=[Path(f"results/figures/batch_{chosen.task}.png")],
-        curves={f"train_{key}": [(int(row["step"]), float(row[key])) for row in mine] for key in CURVES},
+        tags=tags | {"mlflow.runColor": looks(list(params.runs))[name].colour},
+        files=[*files, Path(f"results/figures/batch_{chosen.task}.png")],
+        curves={f"train/{key}": [(int(row["step"]), float(row[key])) for row in mine] for key in CURVES},
         log_inputs=partial(log_inputs, params, name),
     )
 
@@ -59,7 +61,8 @@ def comparison(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
     paths = [Path(f"results/figures/{figure}.png") for figure in figures]
     table = Path("results/summary.csv")
     metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
-    return Result("comparison", digest({}, [table, *paths]), {}, metrics, {"run": "comparison"}, [table], paths)
+    tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}
+    return Result("comparison", digest({}, [table, *paths]), {}, metrics, tags, [table, *paths])
 
 
 if __name__ == "__main__":

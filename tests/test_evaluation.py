@@ -71,7 +71,12 @@ def test_accuracy_loss_and_regret_of_known_outputs() -> None:
     np.testing.assert_allclose(loss(logits, labels), [right, (right + wrong) / 2])
     metrics = measure(logits, labels, bayes_accuracy=1.0)
     assert (metrics["accuracy"], metrics["regret"], metrics["num_seeds"]) == (0.75, 0.25, 2)
-    assert metrics["regret_low"] == pytest.approx(1 - metrics["accuracy_high"])  # type: ignore[operator]
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0, 1), "the t interval of two seeds is wider"
+    assert (metrics["regret_low"], metrics["regret_high"]) == (0, 1)
+    many = measure(logits.repeat(20, 1, 1), labels, bayes_accuracy=1.0)
+    mean, low, high = interval(np.tile([1, 0.5], 20))
+    assert (many["accuracy"], many["accuracy_low"], many["accuracy_high"]) == (mean, low, high)
+    assert many["regret_low"] == pytest.approx(1 - high)
 
 
 def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:

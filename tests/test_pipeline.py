@@ -146,7 +146,7 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert deepset.data.tags["verdict"] == "invariant"
     assert len(deepset.data.tags["git_commit"]) == 40
     assert deepset.inputs.dataset_inputs[0].dataset.name == "unit_sum"
-    assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train_loss")) == 60
+    assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train/loss")) == 60
     network = mlflow.pytorch.load_model(f"models:/{deepset.outputs.model_outputs[0].model_id}")
     assert network(torch.rand(5, 13, 1)).shape == (5, 1)
 

@@ -26,11 +26,14 @@ def runs() -> list[mlflow.entities.Run]:
     return mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")  # type: ignore[return-value]
 
 
-def test_a_result_is_held_once_with_all_that_belongs_to_it(store: Path) -> None:
-    (store / "table.csv").write_text("a,b\n")
-    (store / "figure.png").touch()
+def test_a_result_is_held_once_with_all_that_belongs_to_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [Path("results/train/a.csv"), Path("results/permutations/a.csv")]
+    monkeypatch.chdir(store)
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(str(file))
     curve = [(step, 1 / (step + 1)) for step in range(2500)]
-    one = result("one", files=[store / "table.csv"], figures=[store / "figure.png"], curves={"train_loss": curve})
+    one = result("one", files=files, curves={"train/loss": curve})
     mirror([one, result("two")])
     mirror([one, result("two")])
     held = {run.data.tags["run"]: run for run in runs()}
@@ -39,9 +42,10 @@ def test_a_result_is_held_once_with_all_that_belongs_to_it(store: Path) -> None:
     run = held["one"]
     assert (run.data.params, run.data.metrics["accuracy"]) == ({"a": "1"}, 0.5)
     client = mlflow.MlflowClient()
-    history = client.get_metric_history(run.info.run_id, "train_loss")
+    history = client.get_metric_history(run.info.run_id, "train/loss")
     assert [(m.step, m.value) for m in history] == curve
-    assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["figures", "table.csv"]
+    for file in files:
+        assert Path(client.download_artifacts(run.info.run_id, str(file))).read_text() == str(file)
     assert (store / "mlflow.db").is_file()
     assert Path(run.info.artifact_uri.removeprefix("file://")).is_relative_to(store / "mlruns")
 
