@@ -119,7 +119,8 @@ def train_seeds(
     size = BLOCK[device.type]
     needed = sorted({seed // size for seed in seeds})
     jobs = [
-        _Block(build, sample, settings, device, name, range(b * size, (b + 1) * size), frozenset(seeds)) for b in needed
+        _Block(build, sample, settings, device, name, range(b * size, (b + 1) * size), frozenset(seeds), row)
+        for row, b in enumerate(needed)
     ]
     if executor is None:
         done = [_train_block(job) for job in jobs]
@@ -187,6 +188,8 @@ class _Block:
     name: str
     seeds: range
     wanted: frozenset[int]
+    row: int
+    """line of the progress bar"""
 
 
 def _train_block(block: _Block) -> Trained:
@@ -207,7 +210,8 @@ def _train_stack(block: _Block) -> Trained:
     optimizer = torch.optim.Adam(weights, settings.learning_rate, fused=True)
     step = None
     history: list[np.ndarray] = []
-    with tqdm(total=settings.steps, desc=f"{block.name} {block.seeds[0]}–{block.seeds[-1]}", disable=None) as progress:
+    title = f"{block.name} seeds {block.seeds[0]}–{block.seeds[-1]}"
+    with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=None) as progress:
         for draws in zip(*streams, strict=True):
             x = torch.stack([x for x, _ in draws], 1)
             y = torch.stack([y for _, y in draws], 1)
@@ -224,7 +228,7 @@ def _train_stack(block: _Block) -> Trained:
             history.append(torch.stack(losses).cpu().numpy())
             _check_finite(history[-1], int(progress.n), block)
             progress.update(len(x))
-            progress.set_postfix(loss=f"{history[-1][-1].mean():.4f}")
+            progress.set_postfix(loss=f"{history[-1][-1].mean():.2g}")
     return Trained({key: value.cpu() for key, value in state.items()}, np.concatenate(history))
 
 
