@@ -12,7 +12,7 @@ from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
-from permset.groups import SymmetricGroup, act
+from permset.groups import PermutationGroup, act
 
 Predict = Callable[[Float[Tensor, "sets n c"]], Float[Tensor, "seeds sets 1"]]
 Verdict = Literal["invariant", "approximate", "not invariant"]
@@ -91,10 +91,10 @@ def invariance_error(
 
 
 def certify(
-    predict: Predict, x: Float[Tensor, "sets n c"], group: SymmetricGroup, num_random: int, seed: int
+    predict: Predict, x: Float[Tensor, "sets n c"], group: PermutationGroup, num_random: int, draws: torch.Generator
 ) -> Certificate:
     """Measure invariance under the group's generators and random elements, in float64 and in float32."""
-    permutations = group.generators(), group.sample(num_random, seed)
+    permutations = group.generators(), group.sample(num_random, draws).numpy()
     errors = [
         _worst(*invariance_error(predict, x.to(dtype), p))
         for dtype in (torch.float64, torch.float32)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from permset.groups import SymmetricGroup
+from permset.groups import PermutationGroup
 from permset.params import Activation, DeepSetParams, ModelParams
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
@@ -58,9 +58,9 @@ class DeepSet(nn.Module):
         return self.set(pooled)
 
     @staticmethod
-    def claimed_group(set_size: int) -> SymmetricGroup:
+    def claimed_group(set_size: int) -> PermutationGroup:
         """The group under which outputs are invariant by construction."""
-        return SymmetricGroup(set_size)
+        return PermutationGroup.symmetric(set_size)
 
 
 class MLP(nn.Module):

@@ -28,9 +28,9 @@ SETS_A_TIME = 1000
 
 
 def stack(networks: Sequence[nn.Module]) -> State:
-    """The networks' parameters, each stacked to (seeds, ...)."""
-    parameters, buffers = stack_module_state(list(networks))
-    return {name: value.detach() for name, value in {**parameters, **buffers}.items()}
+    """The networks' parameters, each stacked to (seeds, ...). Buffers are taken to be the same in all networks."""
+    parameters, _ = stack_module_state(list(networks))
+    return {name: value.detach() for name, value in parameters.items()}
 
 
 def unstack(network: nn.Module, state: State, index: int) -> nn.Module:
@@ -42,7 +42,8 @@ def unstack(network: nn.Module, state: State, index: int) -> nn.Module:
 
 def predict(network: nn.Module, state: State, x: Float[Tensor, "sets n c"]) -> Float[Tensor, "seeds sets outputs"]:
     """Outputs of every network of the stack on the same bags, in the precision of x; some sets at a time."""
-    state = {name: value.to(x) if value.is_floating_point() else value for name, value in state.items()}
+    network = copy.deepcopy(network).to(x)
+    state = {name: value.to(x) for name, value in state.items()}
     every = vmap(lambda weights, x: functional_call(network, weights, (x,)), in_dims=(0, None))
     with torch.no_grad():
         return torch.cat([every(state, some) for some in x.split(SETS_A_TIME)], 1)

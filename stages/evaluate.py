@@ -8,9 +8,10 @@ import torch
 from permset import PermsetError
 from permset.evaluation import certify, measure, show_permutations
 from permset.files import read_bags, read_model, write_csv, write_json
-from permset.groups import SymmetricGroup
+from permset.groups import PermutationGroup
 from permset.models import build_model, count_params
 from permset.params import load_params
+from permset.randomness import generator
 from permset.stacked import predict
 from permset.tasks import build_task
 from stages import run
@@ -30,8 +31,9 @@ def evaluate(name: str) -> None:
     outputs = partial(predict, network, saved["state"])
 
     group = network.claimed_group(task.set_size)
-    every = SymmetricGroup(task.set_size)
-    certificate = certify(outputs, x[: limits.sets], group or every, limits.permutations, limits.seed)
+    every = PermutationGroup.symmetric(task.set_size)
+    draws = generator(limits.seed, "certificate")
+    certificate = certify(outputs, x[: limits.sets], group or every, limits.permutations, draws)
     verdict = certificate.verdict(limits.invariant, limits.approximate)
     if group is not None and verdict != "invariant":
         raise PermsetError(
@@ -39,7 +41,7 @@ def evaluate(name: str) -> None:
         )
 
     best = saved["best_seed"]
-    shown = show_permutations(outputs, x[:1], every.sample(limits.shown, limits.seed), best)
+    shown = show_permutations(outputs, x[:1], every.sample(limits.shown, draws).numpy(), best)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")
     print("\n".join(f"  {order}  logit {logit: .9f}  probability {p:.9f}" for order, logit, p in shown))
     digits = [(order, f"{logit:.9g}", f"{p:.9g}") for order, logit, p in shown]

@@ -14,7 +14,8 @@ from permset.evaluation import (
     measure,
     show_permutations,
 )
-from permset.groups import SymmetricGroup
+from permset.groups import PermutationGroup
+from permset.randomness import generator
 
 X = torch.randn(200, 6, 2, generator=torch.Generator().manual_seed(0))
 
@@ -29,7 +30,7 @@ def leaning(size: float):  # type: ignore[no-untyped-def]
 
 
 def verdict(predict) -> str:  # type: ignore[no-untyped-def]
-    return certify(predict, X, SymmetricGroup(6), 20, seed=0).verdict(1e-12, 0.1)
+    return certify(predict, X, PermutationGroup.symmetric(6), 20, generator(0, "test")).verdict(1e-12, 0.1)
 
 
 def test_the_verdict_tells_how_invariant_a_function_is() -> None:
@@ -50,7 +51,7 @@ def test_one_bad_seed_or_a_not_finite_one_decides() -> None:
 
 def test_an_asymmetry_that_only_the_cycle_shows_is_found_by_the_generators() -> None:
     neighbours = lambda x: (x[:, 0, :1] * x[:, 1, :1] + x[:, 2, :1])[None]  # noqa: E731
-    swap, cycle = SymmetricGroup(6).generators()
+    swap, cycle = PermutationGroup.symmetric(6).generators()
     x = X.double()
     assert invariance_error(neighbours, x, swap[None]).max() == 0
     assert invariance_error(neighbours, x, cycle[None]).max() > 0.1

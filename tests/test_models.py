@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from permset.evaluation import invariance_error
-from permset.groups import SymmetricGroup
+from permset.groups import PermutationGroup
 from permset.models import MLP, DeepSet, build_model, count_params, dense
 from permset.params import DeepSetParams, MLPParams
+from permset.randomness import generator
 
 
 def deepset(**changes: object) -> DeepSet:
@@ -23,8 +24,8 @@ def test_the_exercises_sizes() -> None:
 
 def error(network: nn.Module, n: int, channels: int) -> float:
     x = torch.randn(50, n, channels, dtype=torch.float64)
-    group = SymmetricGroup(n)
-    permutations = np.concatenate([group.generators(), group.sample(20, seed=0)])
+    group = PermutationGroup.symmetric(n)
+    permutations = np.concatenate([group.generators(), group.sample(20, generator(0, "test")).numpy()])
     return invariance_error(lambda x: network.double()(x)[None], x, permutations).max()
 
 
@@ -34,7 +35,7 @@ def error(network: nn.Module, n: int, channels: int) -> float:
 def test_a_deepset_is_invariant(pooling: str, activation: str, n: int, channels: int) -> None:
     network = deepset(channels=channels, pooling=pooling, element_activation=activation, element_widths=[8, 6])
     assert error(network, n, channels) <= 1e-12
-    assert network.claimed_group(n) == SymmetricGroup(n)
+    assert network.claimed_group(n) == PermutationGroup.symmetric(n)
 
 
 def test_an_mlp_is_not() -> None:
