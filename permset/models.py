@@ -8,8 +8,28 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from permset.groups import PermutationGroup
-from permset.params import Activation, DeepSetParams, ModelParams
+from permset import PermsetError
+from permset.groups import Permutation, PermutationGroup
+from permset.layers import Channels, EquivariantLinear, InvariantLinear, MultiChannelLinear
+from permset.params import (
+    Activation,
+    AugmentationParams,
+    AverageParams,
+    BlocksParams,
+    CanonicalParams,
+    DeepSetParams,
+    EquivariantParams,
+    GeneratedParams,
+    GroupParams,
+    MLPParams,
+    ModelParams,
+    MultiChannelParams,
+    NamedGroupParams,
+    SampledAverageParams,
+    SymmetrizerParams,
+)
+from permset.randomness import generator
+from permset.symmetrizers import Canonicalization, GroupAverage, PermutationAugmentation, SampledGroupAverage
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "tanh": nn.Tanh,
@@ -78,14 +98,97 @@ class MLP(nn.Module):
         return None
 
 
-Model = DeepSet | MLP
+class EquivariantNetwork(nn.Module):
+    """Equivariant layers, each with an activation, then an invariant one (Zaheer et al. 2017, arXiv:1703.06114)."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        widths: list[int],
+        activation: Activation = "relu",
+        channels: Channels = "scaled",
+        group: PermutationGroup | None = None,
+    ):
+        super().__init__()
+        self.group = group
+        layers: list[nn.Module] = []
+        for c_in, c_out in pairwise([channels_in, *widths]):
+            layers += [EquivariantLinear(c_in, c_out, group, channels), ACTIVATIONS[activation]()]
+        self.layers = nn.Sequential(*layers)
+        self.invariant = InvariantLinear(widths[-1], 1, channels)
+
+    def forward(self, x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch 1"]:
+        return self.invariant(self.layers(x)).squeeze(-2)
+
+    def claimed_group(self, set_size: int) -> PermutationGroup:
+        return self.group or PermutationGroup.symmetric(set_size)
 
 
-def build_model(params: ModelParams, set_size: int, channels: int) -> Model:
-    """A network with fresh weights from torch's generator."""
-    if isinstance(params, DeepSetParams):
-        return DeepSet(channels, **params.model_dump(exclude={"kind"}))
-    return MLP(set_size, channels, **params.model_dump(exclude={"kind"}))
+class MultiChannelNetwork(nn.Module):
+    """The notebook's network without symmetry: linear maps between arrays of objects and channels."""
+
+    def __init__(self, set_size: int, channels: int, shapes: list[list[int]], activation: Activation = "relu"):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for (n, c_in), (n_out, c_out) in pairwise([[set_size, channels], *shapes, [1, 1]]):
+            layers += [MultiChannelLinear(n, c_in, n_out, c_out), ACTIVATIONS[activation]()]
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch 1"]:
+        return self.layers(x).squeeze(-2)
+
+    @staticmethod
+    def claimed_group(set_size: int) -> None:
+        return None
+
+
+Network = DeepSet | MLP | EquivariantNetwork | MultiChannelNetwork
+Model = Network | Canonicalization | GroupAverage | SampledGroupAverage | PermutationAugmentation
+
+
+def build_model(params: ModelParams, symmetrizer: SymmetrizerParams | None, set_size: int, channels: int) -> Model:
+    """A network, with fresh weights from torch's generator, and what wraps it."""
+    network = build_network(params, set_size, channels)
+    match symmetrizer:
+        case None:
+            return network
+        case CanonicalParams():
+            return Canonicalization(network, symmetrizer.order)
+        case AverageParams():
+            group = build_group(symmetrizer.group, set_size)
+            return GroupAverage(network, group, symmetrizer.of, symmetrizer.train_samples)
+        case SampledAverageParams():
+            group, draws = build_group(symmetrizer.group, set_size), generator(symmetrizer.seed, "average")
+            samples, train_samples = symmetrizer.samples, symmetrizer.train_samples
+            return SampledGroupAverage(network, group, samples, train_samples, draws, symmetrizer.of)
+        case AugmentationParams():
+            return PermutationAugmentation(network, build_group(symmetrizer.group, set_size))
+
+
+def build_network(params: ModelParams, set_size: int, channels: int) -> Network:
+    match params:
+        case DeepSetParams():
+            return DeepSet(channels, **params.model_dump(exclude={"kind"}))
+        case MLPParams():
+            return MLP(set_size, channels, params.widths, params.activation)
+        case EquivariantParams():
+            group = None if params.group is None else build_group(params.group, set_size)
+            return EquivariantNetwork(channels, params.widths, params.activation, params.channels, group)
+        case MultiChannelParams():
+            return MultiChannelNetwork(set_size, channels, params.shapes, params.activation)
+
+
+def build_group(params: GroupParams, degree: int) -> PermutationGroup:
+    """PermsetError if the group's degree is not that of the bags."""
+    match params:
+        case NamedGroupParams():
+            return getattr(PermutationGroup, params.kind)(degree)
+        case BlocksParams():
+            if sum(params.sizes) != degree:
+                raise PermsetError(f"group.sizes must add up to the set size {degree}, got {params.sizes}")
+            return PermutationGroup.blocks(params.sizes)
+        case GeneratedParams():
+            return PermutationGroup([Permutation.from_cycles(degree, *cycles) for cycles in params.cycles])
 
 
 def count_params(model: nn.Module) -> int:
@@ -94,4 +197,4 @@ def count_params(model: nn.Module) -> int:
 
 
 def takes_any_set_size(model: Model) -> bool:
-    return isinstance(model, DeepSet)
+    return isinstance(model, DeepSet) or (isinstance(model, EquivariantNetwork) and model.group is None)

@@ -42,7 +42,49 @@ class UnitSumParams(Strict):
         return self
 
 
-TaskParams = UnitSumParams
+class GaussianVarianceParams(Strict):
+    """Bags of independent normal numbers of mean zero; their variance is the class."""
+
+    kind: Literal["gaussian_variance"]
+    set_size: Count
+    channels: Count
+    """numbers an object"""
+    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    """of class 0 and of class 1"""
+    test_sets: EvenCount
+    test_seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _variances_differ(self) -> "GaussianVarianceParams":
+        if self.variances[0] == self.variances[1]:
+            raise ValueError(f"variances must differ to tell the classes apart, got {self.variances[0]} twice")
+        return self
+
+
+TaskParams = Annotated[UnitSumParams | GaussianVarianceParams, Field(discriminator="kind")]
+
+
+class NamedGroupParams(Strict):
+    """A group of all positions of a bag, by name."""
+
+    kind: Literal["symmetric", "cyclic", "dihedral", "trivial"]
+
+
+class BlocksParams(Strict):
+    """All permutations within consecutive blocks."""
+
+    kind: Literal["blocks"]
+    sizes: Annotated[list[Count], Field(min_length=1)]
+
+
+class GeneratedParams(Strict):
+    """The group that some permutations generate, each a product of disjoint cycles of positions 0, 1, …"""
+
+    kind: Literal["generated"]
+    cycles: Annotated[list[list[list[Annotated[int, Field(ge=0)]]]], Field(min_length=1)]
+
+
+GroupParams = Annotated[NamedGroupParams | BlocksParams | GeneratedParams, Field(discriminator="kind")]
 
 
 class DeepSetParams(Strict):
@@ -67,7 +109,64 @@ class MLPParams(Strict):
     activation: Activation
 
 
-ModelParams = Annotated[DeepSetParams | MLPParams, Field(discriminator="kind")]
+class EquivariantParams(Strict):
+    """Equivariant layers, each with an activation, then an invariant one."""
+
+    kind: Literal["equivariant"]
+    widths: Annotated[list[Count], Field(min_length=1)]
+    """channels of the equivariant layers"""
+    activation: Activation
+    channels: Literal["scaled", "mean", "sum"] = "scaled"
+    """how input channels are brought together; see permset/layers.py"""
+    group: GroupParams | None = None
+    """that ties the weights; all permutations where it is not given"""
+
+
+class MultiChannelParams(Strict):
+    """Linear maps between arrays of objects and channels, without symmetry, an activation between them."""
+
+    kind: Literal["multichannel"]
+    shapes: list[Annotated[list[Count], Field(min_length=2, max_length=2)]]
+    """[objects, channels] of the hidden layers"""
+    activation: Activation
+
+
+ModelParams = Annotated[DeepSetParams | MLPParams | EquivariantParams | MultiChannelParams, Field(discriminator="kind")]
+
+
+class CanonicalParams(Strict):
+    kind: Literal["canonical"]
+    order: Literal["lexicographic", "norm", "channels"]
+
+
+class AverageParams(Strict):
+    kind: Literal["average"]
+    group: GroupParams
+    of: Literal["logits", "probabilities"] = "logits"
+    train_samples: Count | None = None
+    """random elements in training; the whole group where it is not given"""
+
+
+class SampledAverageParams(Strict):
+    kind: Literal["sampled_average"]
+    group: GroupParams
+    of: Literal["logits", "probabilities"] = "logits"
+    samples: Count
+    """fixed random elements in use"""
+    train_samples: Count
+    """random elements a bag and step in training"""
+    seed: Annotated[int, Field(ge=0)]
+    """of the fixed ones"""
+
+
+class AugmentationParams(Strict):
+    kind: Literal["augmentation"]
+    group: GroupParams
+
+
+SymmetrizerParams = Annotated[
+    CanonicalParams | AverageParams | SampledAverageParams | AugmentationParams, Field(discriminator="kind")
+]
 
 
 class TrainParams(Strict):
@@ -75,7 +174,9 @@ class TrainParams(Strict):
     batch_size: EvenCount
     """bags a step, drawn afresh"""
     learning_rate: Positive
-    """of Adam"""
+    """of Adam, at the first step"""
+    schedule: Literal["constant", "cosine"]
+    """whether the learning rate stays or falls to zero along half a cosine"""
     workers: Count | Literal["auto"]
     """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
     best_over: Count
@@ -88,12 +189,20 @@ class TrainOverrides(Strict):
     steps: Count | None = None
     batch_size: EvenCount | None = None
     learning_rate: Positive | None = None
+    schedule: Literal["constant", "cosine"] | None = None
 
 
 class RunParams(Strict):
     task: Name
     model: ModelParams
+    symmetrizer: SymmetrizerParams | None = None
+    """wraps the model"""
     train: TrainOverrides = TrainOverrides()
+
+    @property
+    def method(self) -> str:
+        """The symmetrizer's kind and the model's, as tables and tags show them."""
+        return self.model.kind if self.symmetrizer is None else f"{self.symmetrizer.kind}({self.model.kind})"
 
 
 class CertificateParams(Strict):
@@ -141,6 +250,7 @@ class Params(Strict):
             "run": run,
             "task": {"name": chosen.task, **self.task(chosen.task).model_dump()},
             "model": chosen.model.model_dump(),
+            "symmetrizer": chosen.symmetrizer and chosen.symmetrizer.model_dump(),
             "train": self.train_of(run).model_dump(exclude={"workers"}),
             "certificate": self.certificate.model_dump(),
             "seeds": self.seeds,
@@ -209,14 +319,17 @@ def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
         if isinstance(at, dict | list) and _has(at, part):
             at = at[part]  # type: ignore[index]
             place.append(str(part))
-    if last != "[key]":
+    is_tag = isinstance(at, dict) and last not in at and last == at.get("kind")
+    if last != "[key]" and not is_tag:
         place.append(str(last))
     if detail["type"] == "extra_forbidden":
         return f"{path}: {'.'.join(place)}: unknown key; remove it or correct its spelling"
     if detail["type"] == "missing":
         return f"{path}: {'.'.join(place)}: missing; add it"
-    message = detail["msg"].removeprefix("Value error, ")
-    return f"{path}: {'.'.join(p for p in place if p)}: {message}, got {detail['input']!r}"
+    where = ".".join(part for part in place if part)
+    if detail["type"] == "value_error":
+        return f"{path}: {where}: {detail['msg'].removeprefix('Value error, ')}"
+    return f"{path}: {where}: {detail['msg']}, got {detail['input']!r}"
 
 
 def _has(container: dict[Any, Any] | list[Any], part: str | int) -> bool:

@@ -21,7 +21,7 @@ aten: Any = torch.ops.aten
 
 State = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
-Step = Callable[[list[Tensor], Tensor, Tensor], list[Tensor]]
+Step = Callable[..., list[Tensor]]
 
 # Of predictions: bounds the memory of activations, and is enough to keep a processor busy.
 SETS_A_TIME = 1000
@@ -49,24 +49,25 @@ def predict(network: nn.Module, state: State, x: Float[Tensor, "sets n c"]) -> F
         return torch.cat([every(state, some) for some in x.split(SETS_A_TIME)], 1)
 
 
-def compile_step(network: nn.Module, state: State, loss: Loss, x: Tensor, y: Tensor) -> Step:
-    """Trace loss and gradients of all networks for batches like x (seeds, sets, n, c) and y (seeds, sets, outputs).
+def compile_step(network: nn.Module, state: State, loss: Loss, *batch: Tensor) -> Step:
+    """Trace loss and gradients of all networks for batches like this one.
 
-    The step takes the values of `state`, x and y and gives the gradients in the same order and, last,
-    the losses (seeds,).
+    A batch is what the network takes, x (seeds, sets, n, c) first, and then y (seeds, sets, outputs). The step
+    takes the values of `state` and a batch, and gives the gradients in the same order and, last, the losses (seeds,).
     """
     names = list(state)
 
-    def one(weights: State, x: Tensor, y: Tensor) -> Tensor:
-        return loss(functional_call(network, weights, (x,)), y)
+    def one(weights: State, *batch: Tensor) -> Tensor:
+        *inputs, y = batch
+        return loss(functional_call(network, weights, tuple(inputs)), y)
 
-    def step(values: list[Tensor], x: Tensor, y: Tensor) -> list[Tensor]:
-        gradients, losses = vmap(grad_and_value(one))(dict(zip(names, values, strict=True)), x, y)
+    def step(values: list[Tensor], *batch: Tensor) -> list[Tensor]:
+        gradients, losses = vmap(grad_and_value(one))(dict(zip(names, values, strict=True)), *batch)
         return [*gradients.values(), losses]
 
     with _ChannelsFirst():
-        graph = make_fx(step)(list(state.values()), x, y)
-    _simplify(graph, on_cpu=x.device.type == "cpu")
+        graph = make_fx(step)(list(state.values()), *batch)
+    _simplify(graph, on_cpu=batch[0].device.type == "cpu")
     return graph
 
 
@@ -94,6 +95,11 @@ def _fast_tanh(x: Tensor) -> Tensor:
     return torch.sigmoid(x * 2).mul_(2).sub_(1)
 
 
+def _in_layout_of(saved: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient that pooling spreads over the objects is laid out by objects, what it meets by channels: slow."""
+    return gradient if gradient.stride() == saved.stride() else torch.empty_like(saved).copy_(gradient)
+
+
 def _column_bmm(a: Tensor, b: Tensor) -> Tensor:
     """Matrices times single columns; as rows times matrices they take a third of the time."""
     return torch.bmm(b.mT, a.mT).mT
@@ -117,6 +123,13 @@ _DIRECT: dict[Any, Callable[..., Any]] = {
     aten.view.default: torch.reshape,
     aten._unsafe_view.default: torch.reshape,
 }
+# Gradients of activations: of the output's gradient and what the activation saved.
+_ACTIVATIONS_BACKWARD = {
+    aten.gelu_backward.default,
+    aten.silu_backward.default,
+    aten.tanh_backward.default,
+    aten.threshold_backward.default,
+}
 _RESHAPES = {aten.expand.default, aten.view.default, aten._unsafe_view.default}
 _TRANSPOSES = {aten.permute.default, aten.transpose.int}
 
@@ -131,7 +144,11 @@ def _simplify(graph_module: fx.GraphModule, on_cpu: bool) -> None:
                 node.replace_all_uses_with(source)
                 graph.erase_node(node)
     graph.eliminate_dead_code()
-    for node in graph.nodes:
+    for node in list(graph.nodes):
+        if node.target in _ACTIVATIONS_BACKWARD:
+            gradient, saved, *rest = node.args
+            with graph.inserting_before(node):
+                node.args = graph.call_function(_in_layout_of, (saved, gradient)), saved, *rest
         if on_cpu and node.target is aten.tanh.default:
             node.target = _fast_tanh
         elif on_cpu and node.target is aten.bmm.default:

@@ -1,0 +1,233 @@
+"""Ways to make any network respect a group: each wraps a network that maps (*batch, n, c) to logits (*batch, 1).
+
+What is random in training comes from outside: `draw` makes permutations (sets, k, n), and `forward` takes
+them beside the bags. Without them, `forward` is the network as it is used and evaluated.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Integer
+from torch import Tensor, nn
+
+from permset import PermsetError
+from permset.groups import PermutationGroup
+
+Bags = Float[Tensor, "*batch n c"]
+Logits = Float[Tensor, "*batch 1"]
+Permutations = Int[Tensor, "*batch k n"]
+Order = Literal["lexicographic", "norm", "channels"]
+Of = Literal["logits", "probabilities"]
+
+
+class Canonicalization(nn.Module):
+    """f(sort(x)): objects in a canonical order, then any network (Kaba et al. 2023, arXiv:2211.06489, section 3).
+
+    "lexicographic" sorts by the first channel, ties by the second, and so on; "norm" by the norm, ties
+    lexicographically. Objects that tie in everything are equal, so that the result is the same to the last
+    bit in whatever order they came. "channels" sorts each channel on its own, which forgets which values
+    belong to one object. Gradients flow through the values.
+    """
+
+    def __init__(self, network: nn.Module, order: Order = "lexicographic"):
+        super().__init__()
+        self.network = network
+        self.order = order
+
+    def forward(self, x: Bags) -> Logits:
+        return self.network(self.canonical(x))
+
+    def canonical(self, x: Bags) -> Bags:
+        if self.order == "channels":
+            return x.sort(-2).values
+        keys = [x[..., channel] for channel in range(x.shape[-1])]
+        if self.order == "norm":
+            # Object by object, and not by a sum over an axis, which may round differently from place to place.
+            keys.insert(0, sum((key.square() for key in keys[1:]), keys[0].square()))
+        # Stable sorts from the last key to the first leave the objects in the order of all keys.
+        order = keys.pop().sort(dim=-1, stable=True).indices
+        for key in reversed(keys):
+            order = order.gather(-1, key.gather(-1, order).sort(dim=-1, stable=True).indices)
+        return x.gather(-2, order.unsqueeze(-1).expand(x.shape))
+
+    def claimed_group(self, set_size: int) -> PermutationGroup:
+        return PermutationGroup.symmetric(set_size)
+
+
+class GroupAverage(nn.Module):
+    """1/|G| Σ_g f(gx) (Murphy et al. 2019, arXiv:1811.01900, equation 2), exactly, over each distinct arrangement once.
+
+    Equal objects make many permutations give the same arrangement; each distinct one is met equally often
+    (by as many permutations as leave the bag alone), so that the mean over them is the mean over the group:
+    120 evaluations for 3 equal objects among 10 with 7 other equal ones, and not 3,628,800. In training,
+    the network is averaged over `train_samples` random elements, drawn anew for each bag (section 3.2 there);
+    over the whole group where that is None. `of` says what is averaged: logits, or probabilities, of which
+    the logit is given.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        group: PermutationGroup,
+        of: Of = "logits",
+        train_samples: int | None = None,
+        at_once: int = 20_000,
+    ):
+        super().__init__()
+        self.network, self.group, self.of, self.train_samples = network, group, of, train_samples
+        self.at_once = at_once  # arrangements that are evaluated at once; bounds the memory
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
+        if self.train_samples is None:
+            elements = torch.as_tensor(self.group.elements().astype(np.int64), device=generator.device)
+            return elements.expand(num_sets, -1, -1)
+        return _draw(self.group, num_sets, self.train_samples, generator)
+
+    def forward(
+        self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
+    ) -> Float[Tensor, "*batch 1"]:
+        _check_degree(x, self.group)
+        if permutations is not None:
+            return _mean(self.network(_arrange(x, permutations)), self.of)
+        bags, patterns, bag_of = _distinct(x.reshape(-1, *x.shape[-2:]), sort=self.group.is_symmetric)
+        kinds, kind_of = np.unique(patterns, axis=0, return_inverse=True)
+        means, places = [], []
+        for kind, pattern in enumerate(kinds):
+            mine = np.flatnonzero(kind_of.ravel() == kind)
+            means.append(self._average(bags[torch.as_tensor(mine, device=x.device)], pattern))
+            places.append(mine)
+        where = np.argsort(np.concatenate(places))[bag_of]
+        return torch.cat(means)[torch.as_tensor(where, device=x.device)].reshape(*x.shape[:-2], 1)
+
+    def _average(self, bags: Float[Tensor, "sets n c"], pattern: Integer[np.ndarray, " n"]) -> Float[Tensor, "sets 1"]:
+        """Of bags whose equal objects are in the same places."""
+        total, count = torch.zeros((), dtype=bags.dtype, device=bags.device), 0
+        size = max(1, self.at_once // len(bags))
+        for elements in arrangements(self.group, pattern, size):
+            p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
+            outputs = self.network(bags[:, p])
+            outputs = outputs if self.of == "logits" else torch.sigmoid(outputs)
+            total, count = total + outputs.sum(-2), count + len(elements)
+        return total / count if self.of == "logits" else torch.logit(total / count)
+
+    def claimed_group(self, set_size: int) -> PermutationGroup:
+        return self.group
+
+
+class SampledGroupAverage(nn.Module):
+    """1/k Σ f(gᵢx) over k uniform elements: fixed ones in use, new ones for each bag and step in training.
+
+    Not invariant, but the closer the larger k: what is left falls as 1/√k.
+    """
+
+    permutations: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        group: PermutationGroup,
+        samples: int,
+        train_samples: int,
+        generator: torch.Generator,
+        of: Of = "logits",
+    ):
+        super().__init__()
+        self.network, self.group, self.of, self.train_samples = network, group, of, train_samples
+        self.register_buffer("permutations", group.sample(samples, generator), persistent=False)
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
+        return _draw(self.group, num_sets, self.train_samples, generator)
+
+    def forward(
+        self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
+    ) -> Float[Tensor, "*batch 1"]:
+        _check_degree(x, self.group)
+        arranged = x[..., self.permutations, :] if permutations is None else _arrange(x, permutations)
+        return _mean(self.network(arranged), self.of)
+
+    def claimed_group(self, set_size: int) -> None:
+        return None
+
+
+class PermutationAugmentation(nn.Module):
+    """f(gx) for a random element in training, f(x) in use: invariance is to be learned."""
+
+    def __init__(self, network: nn.Module, group: PermutationGroup):
+        super().__init__()
+        self.network, self.group = network, group
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets 1 n"]:
+        return _draw(self.group, num_sets, 1, generator)
+
+    def forward(
+        self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
+    ) -> Float[Tensor, "*batch 1"]:
+        _check_degree(x, self.group)
+        return self.network(x if permutations is None else _arrange(x, permutations).squeeze(-3))
+
+    def claimed_group(self, set_size: int) -> None:
+        return None
+
+
+def arrangements(
+    group: PermutationGroup, pattern: Integer[np.ndarray, " n"], size: int
+) -> Iterator[Integer[np.ndarray, "some n"]]:
+    """Elements that give each distinct arrangement of a bag once, in arrays (at most `size`, n).
+
+    pattern[i] == pattern[j] says that objects i and j are equal. Without equal ones that is the whole group;
+    else the arrangements are found from the first by applying generators, as many as there are and no more.
+    """
+    if len(np.unique(pattern)) == len(pattern):
+        for block in group.blocks_of_elements(size):
+            yield from np.array_split(block, -(-len(block) // size))
+        return
+    border = np.arange(group.degree)[None]
+    seen = np.empty(0, np.dtype((np.void, pattern.astype(np.uint16).nbytes)))
+    while len(border):
+        keys = np.ascontiguousarray(pattern.astype(np.uint16)[border]).view(seen.dtype).ravel()
+        keys, first = np.unique(keys, return_index=True)
+        new = ~np.isin(keys, seen)
+        border, seen = border[first[new]], np.concatenate([seen, keys[new]])
+        for start in range(0, len(border), size):
+            yield border[start : start + size]
+        border = np.concatenate([border[:, p] for p in group.generators()])
+
+
+def _distinct(
+    bags: Float[Tensor, "sets n c"], sort: bool
+) -> tuple[Float[Tensor, "some n c"], Integer[np.ndarray, "some n"], Integer[np.ndarray, " sets"]]:
+    """The different bags, which of their objects are equal (as the first such place), and which of them each bag is.
+
+    Where the group holds all permutations, bags are sorted first, so that reordered bags are one. Where gradients
+    with respect to bags are wanted, all count as different: equal objects have equal values, not equal gradients.
+    """
+    if bags.requires_grad:
+        places = np.arange(bags.shape[-2])
+        return bags, np.tile(places, (len(bags), 1)), np.arange(len(bags))
+    if sort:
+        bags = Canonicalization(nn.Identity()).canonical(bags)
+    rows = bags.flatten(1).cpu().numpy()
+    _, first, bag_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    bags = bags[torch.as_tensor(first, device=bags.device)]
+    equal = (bags.unsqueeze(-2) == bags.unsqueeze(-3)).all(-1)
+    return bags, equal.int().argmax(-1).cpu().numpy(), bag_of.ravel()
+
+
+def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Float[Tensor, "*batch k n c"]:
+    shape = *permutations.shape, x.shape[-1]
+    return x.unsqueeze(-3).expand(shape).gather(-2, permutations.unsqueeze(-1).expand(shape))
+
+
+def _mean(logits: Float[Tensor, "*batch k 1"], of: Of) -> Float[Tensor, "*batch 1"]:
+    return logits.mean(-2) if of == "logits" else torch.logit(torch.sigmoid(logits).mean(-2))
+
+
+def _draw(group: PermutationGroup, num_sets: int, k: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
+    return group.sample(num_sets * k, generator).unflatten(0, (num_sets, k))
+
+
+def _check_degree(x: Float[Tensor, "*batch n c"], group: PermutationGroup) -> None:
+    if x.shape[-2] != group.degree:
+        raise PermsetError(f"{group} permutes {group.degree} objects, got bags of {x.shape[-2]}")

@@ -1,5 +1,6 @@
 """Tasks: each owns its generator and its Bayes rule."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from permset import PermsetError
-from permset.params import TaskParams, check_subset_sizes
+from permset.params import TaskParams, UnitSumParams, check_subset_sizes
 
 Bags = Float[Tensor, "sets n channels"]
 Labels = Float[Tensor, "sets 1"]
@@ -64,8 +65,43 @@ class UnitSum:
         return 1.0
 
 
-Task = UnitSum
+@dataclass(frozen=True)
+class GaussianVariance:
+    """The notebook's task: tell apart bags of normal numbers by their variance, variances[label]."""
+
+    set_size: int = 10
+    channels: int = 5
+    variances: tuple[float, float] = (1.0, 0.8)
+
+    def sample(self, num_sets: int, generator: torch.Generator) -> tuple[Bags, Labels]:
+        if num_sets < 2 or num_sets % 2:
+            raise PermsetError(f"the number of bags must be even and positive to balance the classes, got {num_sets}")
+        device = generator.device
+        labels = torch.arange(num_sets, device=device) % 2
+        deviations = torch.tensor(self.variances, device=device).sqrt()[labels]
+        x = torch.randn(num_sets, self.set_size, self.channels, generator=generator, device=device)
+        return x * deviations[:, None, None], labels.float().unsqueeze(-1)
+
+    @property
+    def bayes_accuracy(self) -> float:
+        """Of the rule: the smaller variance v exactly if S = Σx² < k·ln(V/v) / (1/v − 1/V), k the numbers in a bag.
+
+        S over its class's variance is chi-squared with k degrees of freedom, so that both classes' shares of right
+        answers are values of its distribution function, the regularised incomplete gamma function.
+        """
+        from scipy.special import gammainc
+
+        small, large = sorted(self.variances)
+        k = self.set_size * self.channels
+        threshold = k * math.log(large / small) / (1 / small - 1 / large)
+        below_if_small, below_if_large = (gammainc(k / 2, threshold / (2 * v)) for v in (small, large))
+        return float(below_if_small + 1 - below_if_large) / 2
+
+
+Task = UnitSum | GaussianVariance
 
 
 def build_task(params: TaskParams) -> Task:
-    return UnitSum(params.set_size, (params.subset_sizes[0], params.subset_sizes[1]))
+    if isinstance(params, UnitSumParams):
+        return UnitSum(params.set_size, (params.subset_sizes[0], params.subset_sizes[1]))
+    return GaussianVariance(params.set_size, params.channels, (params.variances[0], params.variances[1]))

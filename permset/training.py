@@ -5,6 +5,7 @@ the last few elements of a tensor differently from the rest, so seeds are always
 company: in whole blocks of consecutive seeds. Blocks, never parts of them, are divided among workers.
 """
 
+import math
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,6 +43,13 @@ class Settings:
     steps: int
     batch_size: int
     learning_rate: float
+    schedule: Literal["constant", "cosine"] = "constant"
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: constant, or from its full value towards zero along half a cosine."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,19 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def batches(sample: Sample, settings: Settings, draws: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """A fresh batch for each step: x (steps, batch, n, c) and y (steps, batch, outputs) in runs of steps."""
+def batches(
+    network: nn.Module, sample: Sample, settings: Settings, seed: int, device: torch.device
+) -> Iterator[list[Tensor]]:
+    """A fresh batch for each step, some steps at a time: x (steps, batch, n, c), permutations (steps, batch, k, n)
+    where the network asks for random ones, and y (steps, batch, outputs)."""
+    draws = generator(seed, "batches", device)
+    permutations = generator(seed, "permutations", device)
     for start in range(0, settings.steps, STEPS_A_DRAW):
         steps = min(STEPS_A_DRAW, settings.steps - start)
         x, y = sample(steps * settings.batch_size, draws)
-        yield x.unflatten(0, (steps, -1)), y.unflatten(0, (steps, -1))
+        draw: Callable[..., Tensor] | None = getattr(network, "draw", None)
+        drawn = [draw(len(x), permutations)] if draw else []
+        yield [tensor.unflatten(0, (steps, -1)) for tensor in (x, *drawn, y)]
 
 
 def initialise(build: Build, seed: int) -> nn.Module:
@@ -88,11 +103,12 @@ def train(model: nn.Module, sample: Sample, settings: Settings, seed: int = 0) -
     """
     device = next(model.parameters()).device
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
-    history = []
-    for xs, ys in batches(sample, settings, generator(seed, "batches", device)):
-        for x, y in zip(xs, ys, strict=True):
+    history: list[float] = []
+    for drawn in batches(model, sample, settings, seed, device):
+        for *inputs, y in zip(*drawn, strict=True):
+            optimizer.param_groups[0]["lr"] = settings.rate(len(history))
             optimizer.zero_grad()
-            loss = F.binary_cross_entropy_with_logits(model(x), y)
+            loss = F.binary_cross_entropy_with_logits(model(*inputs), y)
             loss.backward()
             optimizer.step()
             history.append(loss.item())
@@ -165,6 +181,8 @@ def _cores() -> int:
 
 def _start_worker(lock: Any) -> None:
     tqdm.set_lock(lock)
+    # A forked process that calls on the threads of its parent, also only to copy a result, waits for ever.
+    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers.
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -206,28 +224,28 @@ def _train_stack(block: _Block) -> Trained:
     networks = [initialise(block.build, seed).to(device) for seed in block.seeds]
     state = stack(networks)
     weights = list(state.values())
-    streams = [batches(block.sample, settings, generator(seed, "batches", device)) for seed in block.seeds]
+    streams = [batches(networks[0], block.sample, settings, seed, device) for seed in block.seeds]
     optimizer = torch.optim.Adam(weights, settings.learning_rate, fused=True)
     step = None
     history: list[np.ndarray] = []
     title = f"{block.name} seeds {block.seeds[0]}–{block.seeds[-1]}"
     with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=None) as progress:
         for draws in zip(*streams, strict=True):
-            x = torch.stack([x for x, _ in draws], 1)
-            y = torch.stack([y for _, y in draws], 1)
+            inputs = [torch.stack(tensors, 1) for tensors in zip(*draws, strict=True)]
             if step is None:
-                step = compile_step(networks[0], state, binary_cross_entropy, x[0], y[0])
+                step = compile_step(networks[0], state, binary_cross_entropy, *(tensor[0] for tensor in inputs))
             losses = []
             with torch.inference_mode():
-                for i in range(len(x)):
-                    *gradients, loss = step(weights, x[i], y[i])
+                for i, batch in enumerate(zip(*inputs, strict=True)):
+                    *gradients, loss = step(weights, *batch)
                     for weight, gradient in zip(weights, gradients, strict=True):
                         weight.grad = gradient
+                    optimizer.param_groups[0]["lr"] = settings.rate(int(progress.n) + i)
                     optimizer.step()
                     losses.append(loss)
             history.append(torch.stack(losses).cpu().numpy())
             _check_finite(history[-1], int(progress.n), block)
-            progress.update(len(x))
+            progress.update(len(losses))
             progress.set_postfix(loss=f"{history[-1][-1].mean():.2g}")
     return Trained({key: value.cpu() for key, value in state.items()}, np.concatenate(history))
 

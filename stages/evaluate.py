@@ -27,7 +27,7 @@ def evaluate(name: str) -> None:
         raise PermsetError(
             f"models/{name}.pt: trained with other parameters; make it anew with: dvc repro train@{name}"
         )
-    network = build_model(chosen.model, task.set_size, task.channels)
+    network = build_model(chosen.model, chosen.symmetrizer, task.set_size, task.channels)
     outputs = partial(predict, network, saved["state"])
 
     group = network.claimed_group(task.set_size)

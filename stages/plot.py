@@ -19,7 +19,7 @@ def plot() -> None:
     params = load_params()
     limits = params.certificate.invariant, params.certificate.approximate
     rows = [
-        {"run": name, "task": chosen.task, "model": chosen.model.kind}
+        {"run": name, "task": chosen.task, "model": chosen.method}
         | read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name]
         for name, chosen in params.runs.items()
     ]

@@ -28,7 +28,7 @@ def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[
     files.append(Path(f"results/permutations/{name}.csv"))
     held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
     mine = [row for row in losses if row["run"] == name]
-    tags = {"run": name, "task": chosen.task, "model": chosen.model.kind, "verdict": numbers["verdict"]}
+    tags = {"run": name, "task": chosen.task, "model": chosen.method, "verdict": numbers["verdict"]}
     return Result(
         name=name,
         digest=digest(settings, [*held_by_dvc, *files]),
@@ -51,7 +51,7 @@ def log_inputs(params: Params, name: str) -> None:
     chosen = params.run(name)
     x, y = read_bags(Path(f"data/{chosen.task}.npz"))
     saved = read_model(Path(f"models/{name}.pt"))
-    network = build_model(chosen.model, *x.shape[1:])
+    network = build_model(chosen.model, chosen.symmetrizer, *x.shape[1:])
     log_bags(chosen.task, x, y)
     log_network(unstack(network, saved["state"], saved["best_seed"]), x[:2], takes_any_set_size(network))
 

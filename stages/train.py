@@ -19,9 +19,9 @@ def train(name: str) -> None:
     device = choose_device(params.device)
     with seed_workers(settings.workers, device) as executor:
         trained = train_seeds(
-            partial(build_model, chosen.model, task.set_size, task.channels),
+            partial(build_model, chosen.model, chosen.symmetrizer, task.set_size, task.channels),
             task.sample,
-            Settings(settings.steps, settings.batch_size, settings.learning_rate),
+            Settings(settings.steps, settings.batch_size, settings.learning_rate, settings.schedule),
             range(params.seeds),
             device=device,
             executor=executor,

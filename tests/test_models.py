@@ -69,9 +69,9 @@ def test_biases_start_at_zero_and_every_layer_but_the_last_has_its_activation() 
 
 def test_build_model_builds_what_params_say() -> None:
     widths = {"element_widths": [4, 2], "set_widths": [3], "element_activation": "relu", "set_activation": "tanh"}
-    built = build_model(DeepSetParams(kind="deepset", pooling="mean", **widths), 10, 3)
+    built = build_model(DeepSetParams(kind="deepset", pooling="mean", **widths), None, 10, 3)
     assert isinstance(built, DeepSet)
     assert count_params(built) == (3 * 4 + 4) + (4 * 2 + 2) + (2 * 3 + 3) + (3 + 1)
     x = torch.randn(2, 5, 3)
     torch.testing.assert_close(built(x), built.set(built.element(x).mean(1)))
-    assert isinstance(build_model(MLPParams(kind="mlp", widths=[5], activation="tanh"), 10, 3), MLP)
+    assert isinstance(build_model(MLPParams(kind="mlp", widths=[5], activation="tanh"), None, 10, 3), MLP)

@@ -73,7 +73,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         (
             "tasks.unit_sum.subset_sizes",
             [3, 12],
-            "tasks.unit_sum: subset_sizes must lie between 1 and set_size 10",
+            "tasks.unit_sum: subset_sizes must lie between 1 and set_size 10, got 12",
         ),
         ("tasks.unit_sum.subset_sizes", [3, 3], "tasks.unit_sum: subset_sizes must differ"),
         ("tasks.unit_sum.test_sets", 501, "tasks.unit_sum.test_sets: Input should be a multiple of 2"),

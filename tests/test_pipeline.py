@@ -19,7 +19,8 @@ import torch
 import yaml
 
 ROOT = Path(__file__).parent.parent
-TINY = {"seeds": 3, "train": {"steps": 60, "batch_size": 20, "learning_rate": 0.01, "workers": 2, "best_over": 10}}
+TINY = {"seeds": 3}
+TINY_TRAIN = {"steps": 60, "batch_size": 20, "workers": 2, "best_over": 10}
 
 
 class Project:
@@ -47,6 +48,8 @@ class Project:
             subprocess.run(["rm", "-rf", output], cwd=root, check=True)
         self.params = yaml.safe_load((root / "params.yaml").read_text())
         self.params |= TINY
+        self.params["train"] |= TINY_TRAIN
+        self.params["tasks"] = {"unit_sum": self.params["tasks"]["unit_sum"]}
         self.params["tasks"]["unit_sum"]["test_sets"] = 200
         self.params["certificate"] |= {"sets": 50, "permutations": 5}
         self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}

@@ -10,7 +10,7 @@ from scipy import stats
 
 from permset import PermsetError
 from permset.randomness import generator
-from permset.tasks import UnitSum, make_data
+from permset.tasks import GaussianVariance, UnitSum, make_data
 
 
 def make_data_with_a_loop(u: torch.Tensor, N: int, set_size: int, subset_sizes: tuple[int, int]) -> torch.Tensor:
@@ -96,3 +96,41 @@ def test_streams_of_a_seed_are_independent() -> None:
     draws = [torch.rand(5, generator=generator(seed, s)).tolist() for seed in (0, 1) for s in ("weights", "batches")]
     assert len({tuple(d) for d in draws}) == 4
     assert draws[0] == torch.rand(5, generator=generator(0, "weights")).tolist()
+
+
+@pytest.mark.parametrize(
+    ("set_size", "channels", "variances", "known"),
+    [
+        (10, 5, (1.0, 0.8), 0.71083),
+        (10, 1, (1.0, 0.8), 0.59688),
+        (20, 5, (1.0, 0.8), 0.78446),
+        (100, 5, (1.0, 0.8), 0.96104),
+        (10, 5, (0.8, 1.0), 0.71083),
+        (3, 2, (0.5, 2.0), None),
+    ],
+)
+def test_the_gaussian_bayes_accuracy_is_what_its_rule_reaches(
+    set_size: int, channels: int, variances: tuple[float, float], known: float | None
+) -> None:
+    task = GaussianVariance(set_size, channels, variances)
+    x, y = task.sample(200_000, generator(0, "test"))
+    v0, v1 = variances
+    threshold = set_size * channels * np.log(v0 / v1) / (1 / v1 - 1 / v0)
+    smaller = x.square().sum((1, 2)) < threshold
+    decided = (smaller if v1 < v0 else ~smaller).float().unsqueeze(-1)
+    reached = (decided == y).float().mean().item()
+    assert abs(reached - task.bayes_accuracy) < 4 * 0.5 / np.sqrt(200_000)
+    if known:
+        assert round(task.bayes_accuracy, 5) == known
+
+
+def test_gaussian_bags_have_their_variances() -> None:
+    x, y = GaussianVariance(7, 3, (1.0, 4.0)).sample(20_000, generator(0, "test"))
+    assert x.shape == (20_000, 7, 3)
+    for label, variance in ((0, 1.0), (1, 4.0)):
+        bags = x[y[:, 0] == label]
+        assert len(bags) == 10_000
+        assert abs(bags.var().item() / variance - 1) < 0.02
+        assert abs(bags.mean().item()) < 0.02
+    with pytest.raises(PermsetError, match="even and positive"):
+        GaussianVariance().sample(3, generator(0, "test"))

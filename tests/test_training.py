@@ -1,6 +1,9 @@
 """Seeds at once against one by one, and what a seed learns against whatever runs beside it."""
 
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,7 +124,7 @@ def test_predict_is_each_network_alone() -> None:
 
 
 def test_every_step_has_fresh_data() -> None:
-    draws = list(batches(TASK.sample, Settings(70, 20, 0.1), generator(0, "batches")))
+    draws = list(batches(NETWORKS["mlp"](), TASK.sample, Settings(70, 20, 0.1), 0, torch.device("cpu")))
     x = torch.cat([x for x, _ in draws])
     y = torch.cat([y for _, y in draws])
     assert x.shape == (70, 20, 10, 1)
@@ -179,3 +182,21 @@ def test_a_missing_gpu_is_told() -> None:
         assert choose_device("auto") == torch.device("cpu")
         with pytest.raises(PermsetError, match="device: no CUDA device was found"):
             choose_device("cuda")
+
+
+def test_workers_do_not_hang_after_their_parent_computed_with_many_threads() -> None:
+    """A forked process has no threads of its parent's, but a library that believes so waits for them for ever."""
+    program = """
+from functools import partial
+import torch
+from permset.models import MLP
+from permset.tasks import UnitSum
+from permset.training import Settings, seed_workers, train_seeds
+
+torch.set_num_threads(2)
+torch.rand(4_000_000).exp().sum()
+with seed_workers(2, torch.device("cpu")) as executor:
+    train_seeds(partial(MLP, 10, 1, [200, 200]), UnitSum().sample, Settings(3, 10, 0.01), range(16), executor=executor)
+"""
+    root = Path(__file__).parent.parent
+    subprocess.run([sys.executable, "-c", program], cwd=root, check=True, timeout=60)
