@@ -24,6 +24,7 @@ ui: $(VENV)/installed
 
 bench: $(VENV)/installed
 	python -m benchmarks.training
+	python -m benchmarks.symmetry
 
 readme: $(VENV)/installed
 	python -m stages.readme

@@ -27,6 +27,7 @@ from permset.params import (
     NamedGroupParams,
     SampledAverageParams,
     SymmetrizerParams,
+    mismatch,
 )
 from permset.randomness import generator
 from permset.symmetrizers import Canonicalization, GroupAverage, PermutationAugmentation, SampledGroupAverage
@@ -179,13 +180,14 @@ def build_network(params: ModelParams, set_size: int, channels: int) -> Network:
 
 
 def build_group(params: GroupParams, degree: int) -> PermutationGroup:
-    """PermsetError if the group's degree is not that of the bags."""
+    """PermsetError if it cannot act on bags of this size."""
+    mistake = mismatch(params, degree)
+    if mistake:
+        raise PermsetError(mistake)
     match params:
         case NamedGroupParams():
             return getattr(PermutationGroup, params.kind)(degree)
         case BlocksParams():
-            if sum(params.sizes) != degree:
-                raise PermsetError(f"group.sizes must add up to the set size {degree}, got {params.sizes}")
             return PermutationGroup.blocks(params.sizes)
         case GeneratedParams():
             return PermutationGroup([Permutation.from_cycles(degree, *cycles) for cycles in params.cycles])
@@ -198,3 +200,8 @@ def count_params(model: nn.Module) -> int:
 
 def takes_any_set_size(model: Model) -> bool:
     return isinstance(model, DeepSet) or (isinstance(model, EquivariantNetwork) and model.group is None)
+
+
+def is_exportable(model: Model) -> bool:
+    """Whether the same tensor operations serve every bag, so that the model can be exported as a graph of them."""
+    return not isinstance(model, GroupAverage)

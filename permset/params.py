@@ -204,6 +204,13 @@ class RunParams(Strict):
         """The symmetrizer's kind and the model's, as tables and tags show them."""
         return self.model.kind if self.symmetrizer is None else f"{self.symmetrizer.kind}({self.model.kind})"
 
+    @property
+    def groups(self) -> dict[str, GroupParams]:
+        """Which groups the entry names, by their place in it."""
+        parts = {"model": self.model, "symmetrizer": self.symmetrizer}
+        found = {f"{name}.group": getattr(part, "group", None) for name, part in parts.items()}
+        return {place: group for place, group in found.items() if group is not None}
+
 
 class CertificateParams(Strict):
     """How invariance is measured and from which error on it is called what."""
@@ -274,6 +281,17 @@ def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int])
         raise ValueError(f"subset_sizes must differ to tell the classes apart, got {first} twice")
 
 
+def mismatch(group: GroupParams, set_size: int) -> str | None:
+    """What keeps a group from acting on bags of this size, if anything does."""
+    if isinstance(group, BlocksParams) and sum(group.sizes) != set_size:
+        return f"sizes must add up to the set size {set_size}, got {group.sizes}"
+    for cycles in group.cycles if isinstance(group, GeneratedParams) else []:
+        moved = [i for cycle in cycles for i in cycle]
+        if len(set(moved)) < len(moved) or not set(moved) <= set(range(set_size)):
+            return f"cycles must be disjoint and within 0, …, {set_size - 1}, got {cycles}"
+    return None
+
+
 def load_params(path: Path | str = "params.yaml") -> Params:
     """Read and check params.yaml; PermsetError has a line for each mistake, with its place."""
     try:
@@ -292,6 +310,10 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         if run.task not in params.tasks:
             known = ", ".join(params.tasks)
             raise PermsetError(f"{path}: runs.{name}.task: no task is named {run.task!r}; choose one of: {known}")
+        for place, group in run.groups.items():
+            mistake = mismatch(group, params.tasks[run.task].set_size)
+            if mistake:
+                raise PermsetError(f"{path}: runs.{name}.{place}: {mistake}")
     for name, task in params.tasks.items():
         for place, wanted in (
             ("certificate.sets", params.certificate.sets),

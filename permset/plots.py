@@ -151,7 +151,7 @@ def batch_figure(x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " set
 
 def _legend_below(figure: Figure, axes: Axes) -> None:
     """Outside of the axes, where it hides no curve."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -23,8 +23,8 @@ State = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Step = Callable[..., list[Tensor]]
 
-# Of predictions: bounds the memory of activations, and is enough to keep a processor busy.
-SETS_A_TIME = 1000
+# Of predictions: keeps the activations of all seeds in a processor's cache, and is enough to keep it busy.
+SETS_A_TIME = 200
 
 
 def stack(networks: Sequence[nn.Module]) -> State:

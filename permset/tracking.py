@@ -121,11 +121,12 @@ def log_bags(name: str, x: np.ndarray, y: np.ndarray) -> None:
     mlflow.log_input(mlflow.data.from_numpy(x, targets=y, name=name), context="test")
 
 
-def log_network(network: Any, example: np.ndarray, any_set_size: bool) -> None:
+def log_network(network: Any, example: np.ndarray, any_set_size: bool, exportable: bool = True) -> None:
     """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
 
-    MLflow exports the network's graph, in which the axes that the signature calls −1 stay free. The model
-    needs nothing but torch to run.
+    MLflow exports the network's graph, in which the axes that the signature calls −1 stay free; the model then needs
+    nothing but torch to run. A network whose work depends on the values in a bag has no such graph: it is pickled,
+    together with this package's code.
     """
     _, set_size, channels = example.shape
     shape = (-1, -1 if any_set_size else set_size, channels)
@@ -135,8 +136,16 @@ def log_network(network: Any, example: np.ndarray, any_set_size: bool) -> None:
     )
     # Given, since inferring the requirements takes ten seconds.
     requirements = [f"torch=={version('torch').partition('+')[0]}"]
+    form = {"serialization_format": "pt2" if exportable else "pickle"}
+    code = None if exportable else [str(Path(__file__).parent)]
     mlflow.pytorch.log_model(
-        network, name="model", input_example=example, signature=signature, pip_requirements=requirements
+        network,
+        name="model",
+        input_example=example,
+        signature=signature,
+        pip_requirements=requirements,
+        code_paths=code,
+        **form,
     )
 
 

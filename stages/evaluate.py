@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from permset import PermsetError
-from permset.evaluation import certify, measure, show_permutations
+from permset.evaluation import certify, invariance_error, measure, show_permutations
 from permset.files import read_bags, read_model, write_csv, write_json
 from permset.groups import PermutationGroup
 from permset.models import build_model, count_params
@@ -47,7 +47,12 @@ def evaluate(name: str) -> None:
     digits = [(order, f"{logit:.9g}", f"{p:.9g}") for order, logit, p in shown]
     write_csv(Path(f"results/permutations/{name}.csv"), ["order", "logit", "probability"], digits)
     metrics = {"num_params": count_params(network), "best_seed": best, **measure(outputs(x), y, task.bayes_accuracy)}
-    write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate.as_dict(), "verdict": verdict}})
+    errors = certificate.as_dict() | {"invariance_symmetric": certificate.error}
+    if group is not None and group != every:
+        some = every.sample(limits.permutations, draws).numpy()
+        errors["invariance_symmetric"] = float(invariance_error(outputs, x[: limits.sets].double(), some).max())
+    certified = {"group": str(group or every), "verdict": verdict}
+    write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **errors, **certified}})
 
 
 if __name__ == "__main__":

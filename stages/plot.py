@@ -1,5 +1,6 @@
 """plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from stages import run
 FIGURES = Path("results/figures")
 SUMMARY = (
     *("run", "task", "model", "num_params", "num_seeds", "accuracy", "accuracy_low", "accuracy_high", "loss"),
-    *("bayes_accuracy", "regret", "invariance_float64", "invariance_float32", "verdict"),
+    *("bayes_accuracy", "regret", "invariance_float64", "invariance_float32", "invariance_symmetric"),
+    *("group", "verdict"),
 )
 
 
@@ -31,15 +33,17 @@ def plot() -> None:
     points = ((name, *point) for name, curve in curves.items() for point in zip(*curve, strict=True))
     write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
 
-    figures = {
-        "loss": partial(plots.loss_figure, curves),
-        "accuracy": partial(plots.accuracy_figure, rows),
-        "invariance": partial(plots.invariance_figure, rows, *limits),
-    }
-    for name in params.tasks:
-        x, y = read_bags(Path(f"data/{name}.npz"))
+    figures: dict[str, Callable[[Path], None]] = {}
+    for task in params.tasks:
+        x, y = read_bags(Path(f"data/{task}.npz"))
         some = slice(params.plots.batch_sets)
-        figures[f"batch_{name}"] = partial(plots.batch_figure, x[some, :, 0], y[some, 0])
+        mine = [row for row in rows if row["task"] == task]
+        figures |= {
+            f"loss_{task}": partial(plots.loss_figure, {row["run"]: curves[row["run"]] for row in mine}),
+            f"accuracy_{task}": partial(plots.accuracy_figure, mine),
+            f"invariance_{task}": partial(plots.invariance_figure, mine, *limits),
+            f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),
+        }
     for name, draw in figures.items():
         write(FIGURES / f"{name}.png", draw)
     keep_only(FIGURES, [f"{name}.png" for name in figures])

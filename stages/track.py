@@ -42,10 +42,8 @@ def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[
 
 
 def log_inputs(params: Params, name: str) -> None:
-    from permset.models import (  # torch takes seconds, which only a new result should pay
-        build_model,
-        takes_any_set_size,
-    )
+    # torch takes seconds, which only a new result should pay.
+    from permset.models import build_model, is_exportable, takes_any_set_size
     from permset.stacked import unstack
 
     chosen = params.run(name)
@@ -53,12 +51,13 @@ def log_inputs(params: Params, name: str) -> None:
     saved = read_model(Path(f"models/{name}.pt"))
     network = build_model(chosen.model, chosen.symmetrizer, *x.shape[1:])
     log_bags(chosen.task, x, y)
-    log_network(unstack(network, saved["state"], saved["best_seed"]), x[:2], takes_any_set_size(network))
+    best = unstack(network, saved["state"], saved["best_seed"])
+    log_network(best, x[:2], takes_any_set_size(network), is_exportable(network))
 
 
 def comparison(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
-    figures = ["loss", "accuracy", "invariance", *(f"batch_{task}" for task in params.tasks)]
-    paths = [Path(f"results/figures/{figure}.png") for figure in figures]
+    kinds = "loss", "accuracy", "invariance", "batch"
+    paths = [Path(f"results/figures/{kind}_{task}.png") for task in params.tasks for kind in kinds]
     table = Path("results/summary.csv")
     metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
     tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}

@@ -60,6 +60,9 @@ def test_permutations_are_compared_hashed_and_measured() -> None:
     assert (p == Permutation(range(5))) is False
     assert len({p, Permutation([1, 2, 0, 4, 3]), p.inverse}) == 2
     assert len(p) == 5
+    assert str(p) == "(0 1 2)(3 4)"
+    assert str(Permutation(range(3))) == "()"
+    assert str(PermutationGroup([p, p.inverse])) == "⟨(0 1 2)(3 4), (0 2 1)(3 4)⟩"
 
 
 @pytest.mark.parametrize("name", GROUPS)

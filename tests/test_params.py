@@ -11,6 +11,8 @@ from permset.params import load_params
 
 ROOT = Path(__file__).parent.parent
 
+BLOCKS = {"kind": "blocks", "sizes": [3, 6]}
+CYCLE = {"kind": "generated", "cycles": [[[0, 10]]]}
 MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
 
 
@@ -67,7 +69,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             "fast",
             "runs.deepset.train.learning_rate: Input should be a valid number",
         ),
-        ("runs.deepset.task", "unit_sums", "runs.deepset.task: no task is named 'unit_sums'; choose one of: unit_sum"),
+        ("runs.deepset.task", "unit_sums", "runs.deepset.task: no task is named 'unit_sums'; choose one of: "),
         ("runs.deepset.model.kind", "transformer", "runs.deepset.model"),
         ("runs.deepset.model.element_widths", [5, -1], "runs.deepset.model.element_widths.1: Input should be greater"),
         (
@@ -80,6 +82,14 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("tasks.unit_sum.test_sets", 500, "certificate.sets: 1000 is more than tasks.unit_sum.test_sets 500"),
         ("runs.Deep Set", {"task": "unit_sum", "model": MLP}, "runs.Deep Set: String should match pattern"),
         ("runs", {}, "runs: "),
+        ("runs.mlp.symmetrizer", {"kind": "average", "group": BLOCKS}, "runs.mlp.symmetrizer.group: sizes must add up"),
+        (
+            "runs.mlp.symmetrizer",
+            {"kind": "augmentation", "group": CYCLE},
+            "runs.mlp.symmetrizer.group: cycles must be",
+        ),
+        ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
+        ("tasks.gaussian_variance.variances", [1.0, 1.0], "tasks.gaussian_variance: variances must differ"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(

@@ -52,7 +52,7 @@ class Project:
         self.params["tasks"] = {"unit_sum": self.params["tasks"]["unit_sum"]}
         self.params["tasks"]["unit_sum"]["test_sets"] = 200
         self.params["certificate"] |= {"sets": 50, "permutations": 5}
-        self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}
+        self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp", "average")}
         self.write_params()
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
         self.commit()
@@ -131,17 +131,18 @@ def test_training_depends_on_all_its_settings_but_the_workers() -> None:
 def test_results_and_their_mirror(project: Project) -> None:
     header, *rows = (project.root / "results/summary.csv").read_text().splitlines()
     table = {row.split(",")[0]: dict(zip(header.split(","), row.split(","), strict=True)) for row in rows}
-    assert list(table) == ["deepset", "mlp"]
+    assert list(table) == ["deepset", "mlp", "average"]
+    assert table["average"]["verdict"] == "invariant"
     assert table["deepset"]["num_params"] == "62"
     assert table["deepset"]["verdict"] == "invariant"
     assert table["mlp"]["verdict"] == "not invariant"
-    for name in ("loss", "accuracy", "invariance", "batch_unit_sum"):
+    for name in ("loss_unit_sum", "accuracy_unit_sum", "invariance_unit_sum", "batch_unit_sum"):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
     orders = (project.root / "results/permutations/deepset.csv").read_text().splitlines()
     assert len(orders) == 5
 
     runs = {run.data.tags["run"]: run for run in project.tracked()}
-    assert sorted(runs) == ["comparison", "deepset", "mlp"]
+    assert sorted(runs) == ["average", "comparison", "deepset", "mlp"]
     deepset = runs["deepset"]
     numbers = json.loads((project.root / "results/evaluate/deepset.json").read_text())["deepset"]
     assert deepset.data.metrics["accuracy"] == pytest.approx(numbers["accuracy"])
@@ -152,6 +153,9 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train/loss")) == 60
     network = mlflow.pytorch.load_model(f"models:/{deepset.outputs.model_outputs[0].model_id}")
     assert network(torch.rand(5, 13, 1)).shape == (5, 1)
+    average = mlflow.pytorch.load_model(f"models:/{runs['average'].outputs.model_outputs[0].model_id}")
+    x = torch.rand(5, 10, 1).round()
+    torch.testing.assert_close(average(x), average(x.flip(-2)))
 
 
 def test_with_nothing_to_do_nothing_is_done(project: Project, untouched: None) -> None:
