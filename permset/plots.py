@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullFormatter, PercentFormatter
 
 # Okabe & Ito's colours, told apart by the colour-blind; without yellow, which is lost on white.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
@@ -102,6 +102,7 @@ def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         figure.suptitle("Mean over seeds with its 95% confidence interval", fontsize=10)
         for axes in (left, right):
             axes.margins(x=0.1)
+            axes.xaxis.set_minor_formatter(NullFormatter())  # which would write 2 × 10³ over 3 × 10³
         _legend_below(figure, left)
         _save(figure, path)
 
@@ -151,7 +152,7 @@ def batch_figure(x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " set
 
 def _legend_below(figure: Figure, axes: Axes) -> None:
     """Outside of the axes, where it hides no curve."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -27,6 +27,7 @@ def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[
     files = [Path(f"results/train/{name}.csv"), Path(f"results/evaluate/{name}.json")]
     files.append(Path(f"results/permutations/{name}.csv"))
     held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
+    beside = [other for other, run in params.runs.items() if run.task == chosen.task]
     mine = [row for row in losses if row["run"] == name]
     tags = {"run": name, "task": chosen.task, "model": chosen.method, "verdict": numbers["verdict"]}
     return Result(
@@ -34,7 +35,7 @@ def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[
         digest=digest(settings, [*held_by_dvc, *files]),
         params=flatten(settings),
         metrics={key: value for key, value in numbers.items() if isinstance(value, int | float)},
-        tags=tags | {"mlflow.runColor": looks(list(params.runs))[name].colour},
+        tags=tags | {"mlflow.runColor": looks(beside)[name].colour},
         files=[*files, Path(f"results/figures/batch_{chosen.task}.png")],
         curves={f"train/{key}": [(int(row["step"]), float(row[key])) for row in mine] for key in CURVES},
         log_inputs=partial(log_inputs, params, name),
