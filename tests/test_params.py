@@ -12,6 +12,7 @@ from permset.params import load_params
 ROOT = Path(__file__).parent.parent
 
 BLOCKS = {"kind": "blocks", "sizes": [3, 6]}
+GAUSSIAN = {"kind": "gaussian_variance", "set_size": 4, "channels": 2, "test_sets": 1000, "test_seed": 0}
 CYCLE = {"kind": "generated", "cycles": [[[0, 10]]]}
 MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
 
@@ -89,7 +90,8 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             "runs.mlp.symmetrizer.group: cycles must be",
         ),
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
-        ("tasks.gaussian_variance.variances", [1.0, 1.0], "tasks.gaussian_variance: variances must differ"),
+        ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian: variances must differ"),
+        ("tasks.gaussian", GAUSSIAN | {"channels": 0}, "tasks.gaussian.channels: Input should be greater"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(

@@ -49,10 +49,11 @@ class Project:
         self.params = yaml.safe_load((root / "params.yaml").read_text())
         self.params |= TINY
         self.params["train"] |= TINY_TRAIN
-        self.params["tasks"] = {"unit_sum": self.params["tasks"]["unit_sum"]}
         self.params["tasks"]["unit_sum"]["test_sets"] = 200
         self.params["certificate"] |= {"sets": 50, "permutations": 5}
-        self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp", "average")}
+        self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}
+        average = {"kind": "average", "group": {"kind": "symmetric"}, "train_samples": 1}
+        self.params["runs"]["average"] = self.params["runs"]["mlp"] | {"symmetrizer": average}
         self.write_params()
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
         self.commit()
