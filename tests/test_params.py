@@ -91,7 +91,11 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ),
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
         ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian: variances must differ"),
-        ("tasks.gaussian", GAUSSIAN | {"channels": 0}, "tasks.gaussian.channels: Input should be greater"),
+        (
+            "tasks.gaussian",
+            GAUSSIAN | {"variances": [1.0, 2.0], "channels": 0},
+            "tasks.gaussian.channels: Input should be greater",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(
