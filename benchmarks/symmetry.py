@@ -5,9 +5,7 @@
 Ratios of times that were taken in turn in one process are what holds; absolute times change with the machine.
 """
 
-import multiprocessing
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from benchmarks.memory import peak_memory
 from permset.groups import PermutationGroup
 from permset.layers import EquivariantLinear
 from permset.models import MLP
@@ -70,22 +69,6 @@ def ratio(slow: Callable[[], object], fast: Callable[[], object], repeat: int = 
         taken = seconds(fast, repeat)
         values.append(seconds(slow) / taken)
     return f"{statistics.median(values):8.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def peak_memory(work: Callable[[], object]) -> float:
-    """MB that a fresh copy of this process takes beyond what it starts with."""
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-
-    def measure() -> None:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        work()
-        sender.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-
-    process = context.Process(target=measure)
-    process.start()
-    process.join()
-    return float(receiver.recv())
 
 
 def layers() -> None:

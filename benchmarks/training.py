@@ -5,9 +5,7 @@
 Ratios of times that were taken in turn in one process are what holds; absolute times change with the machine.
 """
 
-import multiprocessing
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from functools import partial
 
 import torch
 
+from benchmarks.memory import peak_memory
 from permset.models import DeepSet
 from permset.tasks import UnitSum
 from permset.training import Settings, initialise, seed_workers, train, train_seeds
@@ -42,22 +41,6 @@ def seconds(work: Callable[[], None], cores: set[int]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def peak_memory(work: Callable[[], None]) -> float:
-    """MB that a fresh copy of this process takes beyond what it starts with."""
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-
-    def measure() -> None:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        work()
-        sender.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-
-    process = context.Process(target=measure)
-    process.start()
-    process.join()
-    return float(receiver.recv())
 
 
 def main() -> None:

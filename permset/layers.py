@@ -37,7 +37,7 @@ class EquivariantLinear(nn.Module):
         super().__init__()
         self.channels = channels
         if group is None:
-            # γ and λ, side by side, as x and its mean will be.
+            # λ and γ, side by side.
             self.weight = _weights(c_out, 2 * c_in, fan_in=c_in, channels=channels)
             self.bias = nn.Parameter(torch.zeros(c_out))
             self.register_buffer("average", None)

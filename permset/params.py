@@ -24,17 +24,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class UnitSumParams(Strict):
-    """Bags in which a random subset of the objects shares a sum of one; its size is the class."""
-
-    kind: Literal["unit_sum"]
+class AnyTaskParams(Strict):
     set_size: Count
     """objects in a bag"""
-    subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
-    """non-zero objects in a bag of class 0 and of class 1"""
     test_sets: EvenCount
     """bags in the fixed test set"""
     test_seed: Annotated[int, Field(ge=0)]
+
+
+class UnitSumParams(AnyTaskParams):
+    """Bags in which a random subset of the objects shares a sum of one; its size is the class."""
+
+    kind: Literal["unit_sum"]
+    subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    """non-zero objects in a bag of class 0 and of class 1"""
 
     @model_validator(mode="after")
     def _subsets_fit(self) -> "UnitSumParams":
@@ -42,17 +45,14 @@ class UnitSumParams(Strict):
         return self
 
 
-class GaussianVarianceParams(Strict):
+class GaussianVarianceParams(AnyTaskParams):
     """Bags of independent normal numbers of mean zero; their variance is the class."""
 
     kind: Literal["gaussian_variance"]
-    set_size: Count
     channels: Count
     """numbers an object"""
     variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
     """of class 0 and of class 1"""
-    test_sets: EvenCount
-    test_seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _variances_differ(self) -> "GaussianVarianceParams":
