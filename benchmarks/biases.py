@@ -10,7 +10,8 @@ from torch import nn
 
 from permset.models import DeepSet
 from permset.tasks import UnitSum
-from permset.training import Settings, seed_workers, train_seeds
+from permset.training import Settings, train_seeds
+from permset.workers import seed_workers
 
 SEEDS = 128
 CHANCE = 0.6  # nats; the loss of a network that has learned nothing is ln 2 = 0.693

@@ -16,7 +16,8 @@ import torch
 from benchmarks.memory import peak_memory
 from permset.models import DeepSet
 from permset.tasks import UnitSum
-from permset.training import Settings, initialise, seed_workers, train, train_seeds
+from permset.training import Settings, initialise, train, train_seeds
+from permset.workers import seed_workers
 
 SEEDS = 32
 ROUNDS = 3

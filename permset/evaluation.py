@@ -10,9 +10,12 @@ import torch
 from jaxtyping import Float, Int
 from scipy import stats
 from torch import Tensor
-from torch.nn import functional as F
 
+from permset import PermsetError
 from permset.groups import PermutationGroup, act
+from permset.params import CertificateParams
+from permset.randomness import generator
+from permset.scores import accuracy, binary_cross_entropy
 
 Predict = Callable[[Float[Tensor, "sets n c"]], Float[Tensor, "seeds sets 1"]]
 Verdict = Literal["invariant", "approximate", "not invariant"]
@@ -63,17 +66,6 @@ def interval(values: Float[np.ndarray, " seeds"], confidence: float = 0.95) -> t
     return mean, mean - half, mean + half
 
 
-def accuracy(logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"]) -> Float[np.ndarray, " seeds"]:
-    """Share of bags whose class is the more probable one, for each seed."""
-    return ((logits > 0) == (labels > 0.5)).double().mean((1, 2)).numpy()
-
-
-def loss(logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"]) -> Float[np.ndarray, " seeds"]:
-    """Binary cross-entropy in nats, for each seed."""
-    z = logits.double()
-    return (F.softplus(z) - labels.double() * z).mean((1, 2)).numpy()
-
-
 @torch.no_grad()
 def invariance_error(
     predict: Predict, x: Float[Tensor, "sets n c"], permutations: Int[np.ndarray, "k n"]
@@ -103,6 +95,33 @@ def certify(
     return Certificate(*errors)
 
 
+def certified(
+    name: str,
+    claimed: PermutationGroup | None,
+    predict: Predict,
+    x: Float[Tensor, "sets n c"],
+    limits: CertificateParams,
+) -> dict[str, float | str]:
+    """The certificate under the group that a network claims, all permutations where it claims none, and its verdict.
+
+    Also the error under all permutations. PermsetError if the network claims invariance and has lost it.
+    """
+    x, draws = x[: limits.sets], generator(limits.seed, "certificate")
+    every = PermutationGroup.symmetric(x.shape[1])
+    group = claimed or every
+    certificate = certify(predict, x, group, limits.permutations, draws)
+    verdict = certificate.verdict(limits.invariant, limits.approximate)
+    if claimed and verdict != "invariant":
+        raise PermsetError(
+            f"{name}: claims to be invariant under {claimed}, but its relative error is {certificate.error:.3g}"
+        )
+    symmetric = certificate.error
+    if group != every:
+        some = every.sample(limits.permutations, draws).numpy()
+        symmetric = float(invariance_error(predict, x.double(), some).max())
+    return {**certificate.as_dict(), "invariance_symmetric": symmetric, "group": str(group), "verdict": verdict}
+
+
 @torch.no_grad()
 def show_permutations(
     predict: Predict, x: Float[Tensor, "1 n c"], permutations: Int[np.ndarray, "k n"], seed_index: int
@@ -123,10 +142,11 @@ def measure(
 
     Intervals end where the values that are possible at all do.
     """
-    right = accuracy(logits, labels)
+    right = accuracy(logits, labels).numpy()
     metrics: dict[str, int | float | None] = {"num_seeds": len(right), "bayes_accuracy": bayes_accuracy}
     possible = {"accuracy": (0, 1), "loss": (0, math.inf), "regret": (bayes_accuracy - 1, bayes_accuracy)}
-    values = {"accuracy": right, "loss": loss(logits, labels), "regret": bayes_accuracy - right}
+    loss = binary_cross_entropy(logits.double(), labels.double()).numpy()
+    values = {"accuracy": right, "loss": loss, "regret": bayes_accuracy - right}
     for name, value in values.items():
         mean, low, high = interval(value)
         least, most = possible[name]

@@ -74,19 +74,20 @@ def read_bags(path: Path, shape: tuple[int, int] | None = None) -> tuple[np.ndar
     return x, y
 
 
-def write_model(path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int) -> None:
+def write_model(path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int, training_flops: int) -> None:
     import torch  # Takes seconds, which only those who handle models should pay.
 
-    write(path, lambda p: torch.save({"run": run, "state": state, "best_seed": best_seed}, p))
+    content = {"run": run, "state": state, "best_seed": best_seed, "training_flops": training_flops}
+    write(path, lambda p: torch.save(content, p))
 
 
 def read_model(path: Path) -> dict[str, Any]:
-    """`run`, the run's parameters; `state`, stacked along a leading seed axis; and `best_seed`."""
+    """`run`, the run's parameters; `state`, stacked along a leading seed axis; `best_seed`; and `training_flops`."""
     import torch
 
     with _reading(path, f"dvc repro -f train@{path.stem}"):
         content = torch.load(path, weights_only=True)
-        return {key: content[key] for key in ("run", "state", "best_seed")}
+        return {key: content[key] for key in ("run", "state", "best_seed", "training_flops")}
 
 
 def read_json(path: Path, stage: str) -> Any:
@@ -107,6 +108,20 @@ def read_history(path: Path) -> np.ndarray:
             raise ValueError("no rows of step,seed,loss")
         _, seeds, losses = np.loadtxt(rows, delimiter=",", ndmin=2).T
         return losses.reshape(-1, int(seeds.max()) + 1)
+
+
+def read_curves(path: Path) -> dict[str, np.ndarray]:
+    """`step` (points,) and each score (points, seeds) from a table of step, seed and scores."""
+    with _reading(path, f"dvc repro -f train@{path.stem}"):
+        header, *rows = path.read_text().splitlines() or [""]
+        names = header.split(",")
+        if names[:2] != ["step", "seed"] or not rows:
+            raise ValueError("no rows of step,seed and scores")
+        step, seed, *scores = np.loadtxt(rows, delimiter=",", ndmin=2).T
+        seeds = int(seed.max()) + 1
+        return {"step": step[::seeds]} | {
+            name: score.reshape(-1, seeds) for name, score in zip(names[2:], scores, strict=True)
+        }
 
 
 class _reading:

@@ -169,10 +169,15 @@ SymmetrizerParams = Annotated[
 ]
 
 
+Data = Literal["fresh"] | EvenCount
+
+
 class TrainParams(Strict):
+    data: Data
+    """fresh bags at every step, or the number of bags of a fixed sample, which is another one for each seed"""
     steps: Count
-    batch_size: EvenCount
-    """bags a step, drawn afresh"""
+    batch_size: Count
+    """bags a step"""
     learning_rate: Positive
     """of Adam, at the first step"""
     schedule: Literal["constant", "cosine"]
@@ -181,15 +186,45 @@ class TrainParams(Strict):
     """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
     best_over: Count
     """last steps, over whose mean training loss the best seed is chosen"""
+    measure_every: Count
+    """steps between two points of the curves of training and validation"""
+    measure_sets: EvenCount
+    """bags on which a point is measured"""
+
+    @model_validator(mode="after")
+    def _classes_balance(self) -> "TrainParams":
+        if self.data == "fresh" and self.batch_size % 2:
+            raise ValueError(f"batch_size must be even to balance the classes of fresh bags, got {self.batch_size}")
+        return self
+
+    @property
+    def bags(self) -> int | None:
+        """Of the fixed sample, if there is one."""
+        return None if self.data == "fresh" else self.data
 
 
 class TrainOverrides(Strict):
     """What a run may set otherwise than the shared `train` section."""
 
+    data: Data | None = None
     steps: Count | None = None
-    batch_size: EvenCount | None = None
+    epochs: Count | None = None
+    """passes over the fixed sample, in place of steps; batches follow one another over their ends"""
+    batch_size: Count | None = None
     learning_rate: Positive | None = None
     schedule: Literal["constant", "cosine"] | None = None
+
+    def over(self, shared: TrainParams) -> TrainParams:
+        """These in the place of the shared ones, epochs counted in steps; ValueError if they do not fit together."""
+        own = self.model_dump(exclude_none=True, exclude={"epochs"})
+        settings = TrainParams.model_validate(shared.model_dump() | own)
+        if self.epochs is None:
+            return settings
+        if self.steps is not None:
+            raise ValueError("either steps or epochs can be given, got both")
+        if settings.bags is None:
+            raise ValueError("epochs need a fixed sample; give data as a number of bags, or steps in place of epochs")
+        return settings.model_copy(update={"steps": -(-self.epochs * settings.bags // settings.batch_size)})
 
 
 class RunParams(Strict):
@@ -247,8 +282,7 @@ class Params(Strict):
 
     def train_of(self, run: str) -> TrainParams:
         """The shared training settings with a run's own in their place."""
-        overrides = self.runs[run].train.model_dump(exclude_none=True)
-        return self.train.model_copy(update=overrides)
+        return self.runs[run].train.over(self.train)
 
     def settings_of(self, run: str) -> dict[str, Any]:
         """Every number that a run's results depend on."""
@@ -307,6 +341,12 @@ def load_params(path: Path | str = "params.yaml") -> Params:
     except ValidationError as error:
         raise PermsetError("\n".join(_line(path, data, detail) for detail in error.errors())) from error
     for name, run in params.runs.items():
+        try:
+            params.train_of(name)
+        except ValidationError as error:
+            raise PermsetError(f"{path}: runs.{name}.train: {_message(error.errors()[0])}") from error
+        except ValueError as error:
+            raise PermsetError(f"{path}: runs.{name}.train: {error}") from error
         if run.task not in params.tasks:
             known = ", ".join(params.tasks)
             raise PermsetError(f"{path}: runs.{name}.task: no task is named {run.task!r}; choose one of: {known}")
@@ -349,9 +389,13 @@ def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{path}: {'.'.join(place)}: missing; add it"
     where = ".".join(part for part in place if part)
+    return f"{path}: {where}: {_message(detail)}"
+
+
+def _message(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
-        return f"{path}: {where}: {detail['msg'].removeprefix('Value error, ')}"
-    return f"{path}: {where}: {detail['msg']}, got {detail['input']!r}"
+        return detail["msg"].removeprefix("Value error, ")
+    return f"{detail['msg']}, got {detail['input']!r}"
 
 
 def _has(container: dict[Any, Any] | list[Any], part: str | int) -> bool:

@@ -81,6 +81,25 @@ def loss_figure(curves: Mapping[str, LossCurve], path: Path) -> None:
         _save(figure, path)
 
 
+def curves_figure(curves: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> None:
+    """Loss and accuracy of every run along its training, mean over seeds, on bags of training and on other ones."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 4.5))
+        left, right = figure.subplots(1, 2)
+        for (run, curve), look in zip(curves.items(), looks(list(curves)).values(), strict=True):
+            for axes, score in ((left, "loss"), (right, "accuracy")):
+                style = {"color": look.colour, "marker": look.marker, "markersize": 3}
+                axes.plot(curve["step"], curve[f"validation_{score}"].mean(1), **style, label=run)
+                axes.plot(curve["step"], curve[f"train_{score}"].mean(1), ":", color=look.colour)
+        left.set(yscale="log", xlabel="training step", ylabel="binary cross-entropy (nats)")
+        right.set(xlabel="training step", ylabel="accuracy")
+        right.yaxis.set_major_formatter(PercentFormatter(1))
+        title = "Mean over seeds; solid: bags drawn apart from training; dotted: bags of the last training steps"
+        figure.suptitle(title, fontsize=10)
+        _legend_below(figure, left)
+        _save(figure, path)
+
+
 def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Test accuracy and regret with their 95% intervals over seeds, against the number of parameters."""
     with mpl.rc_context(STYLE):

@@ -21,6 +21,9 @@ Permutations = Int[Tensor, "*batch k n"]
 Order = Literal["lexicographic", "norm", "channels"]
 Of = Literal["logits", "probabilities"]
 
+# Of a sampled average: keeps the activations in a processor's cache, and the memory small for any number of them.
+ELEMENTS_AT_ONCE = 8
+
 
 class Canonicalization(nn.Module):
     """f(sort(x)): objects in a canonical order, then any network (Kaba et al. 2023, arXiv:2211.06489, section 3).
@@ -144,8 +147,10 @@ class SampledGroupAverage(nn.Module):
         self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
     ) -> Float[Tensor, "*batch 1"]:
         _check_degree(x, self.group)
-        arranged = x[..., self.permutations, :] if permutations is None else _arrange(x, permutations)
-        return _mean(self.network(arranged), self.of)
+        if permutations is not None:
+            return _mean(self.network(_arrange(x, permutations)), self.of)
+        parts = [self.network(x[..., some, :]) for some in self.permutations.split(ELEMENTS_AT_ONCE)]
+        return _mean(torch.cat(parts, -2), self.of)
 
     def claimed_group(self, set_size: int) -> None:
         return None

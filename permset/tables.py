@@ -1,15 +1,28 @@
-"""Results as a table that people read, in Markdown."""
+"""Results as tables that people read, in Markdown."""
 
 from collections.abc import Iterable, Mapping
 
-HEADER = "run", "method", "parameters", "accuracy (95% interval)", "regret", "invariance error", "verdict", "under"
-RIGHT = {"parameters", "accuracy (95% interval)", "regret", "invariance error"}
+HEADER = (
+    *("run", "method", "parameters", "training (GFLOP)", "a bag (kFLOP)", "accuracy (95% interval)", "regret"),
+    *("invariance error", "verdict"),
+)
+TEXT = {"run", "method", "verdict"}
 
 
 def markdown(rows: Iterable[Mapping[str, str]]) -> str:
-    """The rows of results/summary.csv, one line a run; the invariance error is that in float64."""
-    rule = tuple("---:" if name in RIGHT else "---" for name in HEADER)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in [HEADER, rule, *map(_cells, rows)])
+    """The rows of results/summary.csv, a table a task and a line a run; the invariance error is that in float64."""
+    tasks: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for row in rows:
+        tasks.setdefault((row["task"], row["bayes_accuracy"]), []).append(row)
+    return "\n".join(
+        f"**`{task}`**, Bayes accuracy {_percent(bayes)}:\n\n{_table(map(_cells, mine))}"
+        for (task, bayes), mine in tasks.items()
+    )
+
+
+def _table(lines: Iterable[tuple[str, ...]]) -> str:
+    rule = tuple("---" if name in TEXT else "---:" for name in HEADER)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [HEADER, rule, *lines])
 
 
 def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
@@ -18,13 +31,20 @@ def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
         f"`{row['run']}`",
         f"{row['model']}",
         f"{int(row['num_params']):,}",
+        _three_digits(row["training_gflop"]),
+        _three_digits(row["bag_kflop"]),
         _percent(row["accuracy"]) + interval,
         f"{float(row['regret']):.4f}",
         f"{float(row['invariance_float64']):.0e}",
-        row["verdict"],
-        row["group"],
+        f"{row['verdict']} under {row['group']}",
     )
 
 
 def _percent(share: str) -> str:
     return f"{100 * float(share):.2f}%"
+
+
+def _three_digits(value: str) -> str:
+    """12.3, 1,230: never 1.23e+03."""
+    number = float(f"{float(value):.3g}")
+    return f"{number:,.0f}" if number >= 100 else f"{number:g}"

@@ -6,36 +6,32 @@ company: in whole blocks of consecutive seeds. Blocks, never parts of them, are 
 """
 
 import math
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from permset import PermsetError
+from permset.batches import Sample, batches
+from permset.costs import flops
 from permset.randomness import generator
-from permset.stacked import State, compile_step, stack
+from permset.scores import accuracy, binary_cross_entropy
+from permset.stacked import State, Step, compile_step, predict, stack
 
 Build = Callable[[], nn.Module]
-Sample = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 
 # Seeds of a block. On a CPU as few as still drown the cost of launching operations, so that few seeds
 # spread over many cores; on a GPU, which one process fills, many.
 BLOCK = {"cpu": 8, "cuda": 64}
-# Steps whose batches are drawn in one go, which spares most of the cost of drawing small batches.
-STEPS_A_DRAW = 50
+# What is measured along the way.
+CURVES = "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,12 @@ class Settings:
     batch_size: int
     learning_rate: float
     schedule: Literal["constant", "cosine"] = "constant"
+    bags: int | None = None
+    """of the fixed sample that a seed is trained on; bags are drawn afresh for every step where it is not given"""
+    measure_every: int | None = None
+    """steps between two points of the curves of training and validation; none are measured where it is not given"""
+    measure_sets: int = 1000
+    """bags on which a point is measured"""
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: constant, or from its full value towards zero along half a cosine."""
@@ -51,18 +53,26 @@ class Settings:
             return self.learning_rate
         return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
 
+    def batches(self, network: nn.Module, sample: Sample, seed: int, device: torch.device) -> Iterator[list[Tensor]]:
+        return batches(network, sample, self.steps, self.batch_size, seed, device, self.bags)
+
+    def is_measured(self, before: int, after: int) -> bool:
+        """Whether a point of the curves is due once `after` steps are done, of which `before` were when last asked."""
+        return self.measure_every is not None and (
+            after == self.steps or before // self.measure_every < after // self.measure_every
+        )
+
 
 @dataclass(frozen=True)
 class Trained:
     state: State
     """stacked parameters, each (seeds, ...), on the CPU"""
     history: Float[np.ndarray, "steps seeds"]
-    """training loss of each fresh batch before its step"""
-
-
-def binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean of log(1 + eᶻ) − y·z, the cross-entropy of σ(z), which neither overflows nor takes the log of 0."""
-    return (F.softplus(logits) - labels * logits).mean()
+    """training loss of each batch before its step"""
+    measured: Int[np.ndarray, " points"]
+    """how many steps were done at each point of the curves"""
+    curves: Float[np.ndarray, "points scores seeds"]
+    """of CURVES: on bags of the steps just done, and on bags drawn apart from training and from the test set"""
 
 
 def choose_device(device: str) -> torch.device:
@@ -72,21 +82,6 @@ def choose_device(device: str) -> torch.device:
     if device == "cuda" and not torch.cuda.is_available():
         raise PermsetError("params.yaml: device: no CUDA device was found; set device to auto or cpu")
     return torch.device(device)
-
-
-def batches(
-    network: nn.Module, sample: Sample, settings: Settings, seed: int, device: torch.device
-) -> Iterator[list[Tensor]]:
-    """A fresh batch for each step, some steps at a time: x (steps, batch, n, c), permutations (steps, batch, k, n)
-    where the network asks for random ones, and y (steps, batch, outputs)."""
-    draws = generator(seed, "batches", device)
-    permutations = generator(seed, "permutations", device)
-    for start in range(0, settings.steps, STEPS_A_DRAW):
-        steps = min(STEPS_A_DRAW, settings.steps - start)
-        x, y = sample(steps * settings.batch_size, draws)
-        draw: Callable[..., Tensor] | None = getattr(network, "draw", None)
-        drawn = [draw(len(x), permutations)] if draw else []
-        yield [tensor.unflatten(0, (steps, -1)) for tensor in (x, *drawn, y)]
 
 
 def initialise(build: Build, seed: int) -> nn.Module:
@@ -104,7 +99,7 @@ def train(model: nn.Module, sample: Sample, settings: Settings, seed: int = 0) -
     device = next(model.parameters()).device
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
     history: list[float] = []
-    for drawn in batches(model, sample, settings, seed, device):
+    for drawn in settings.batches(model, sample, seed, device):
         for *inputs, y in zip(*drawn, strict=True):
             optimizer.param_groups[0]["lr"] = settings.rate(len(history))
             optimizer.zero_grad()
@@ -146,53 +141,21 @@ def train_seeds(
             future.result()  # A failure is raised here, while other blocks are still at work.
         done = [future.result() for future in futures]
     pick = [needed.index(seed // size) * size + seed % size for seed in seeds]
+    state = {key: torch.cat([trained.state[key] for trained in done])[pick] for key in done[0].state}
     history = np.concatenate([trained.history for trained in done], axis=1)[:, pick]
-    return Trained({key: torch.cat([t.state[key] for t in done])[pick] for key in done[0].state}, history)
+    return Trained(state, history, done[0].measured, np.concatenate([t.curves for t in done], axis=2)[:, :, pick])
 
 
-@contextmanager
-def seed_workers(workers: int | str, device: torch.device) -> Iterator[Executor | None]:
-    """Processes for `train_seeds`, `auto` for as many as cores; none for one, or on a GPU, which one process fills."""
-    count = _cores() if workers == "auto" else int(workers)
-    if count == 1 or device.type != "cpu":
-        yield None
-        return
-    # Forking spares each worker the seconds of importing torch; elsewhere than on Linux it is not safe.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(count, context, initializer=_start_worker, initargs=(context.RLock(),))
-    try:
-        yield pool
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+def training_flops(build: Build, sample: Sample, settings: Settings) -> int:
+    """Floating-point operations of the matrix products in training one network, forward and backward."""
+    network = build()
+    *inputs, y = (tensor[0] for tensor in next(settings.batches(network, sample, 0, torch.device("cpu"))))
+    return settings.steps * flops(lambda: binary_cross_entropy(network(*inputs), y).backward())
 
 
 def best_seed(history: Float[np.ndarray, "steps seeds"], last: int) -> int:
     """Index of the seed with the lowest mean training loss over the last steps."""
     return int(history[-last:].mean(0).argmin())
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _start_worker(lock: Any) -> None:
-    tqdm.set_lock(lock)
-    # A forked process that calls on the threads of its parent, also only to copy a result, waits for ever.
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool's worker waits for work for ever if its parent is killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 @dataclass(frozen=True)
@@ -224,30 +187,67 @@ def _train_stack(block: _Block) -> Trained:
     networks = [initialise(block.build, seed).to(device) for seed in block.seeds]
     state = stack(networks)
     weights = list(state.values())
-    streams = [batches(networks[0], block.sample, settings, seed, device) for seed in block.seeds]
+    streams = [settings.batches(networks[0], block.sample, seed, device) for seed in block.seeds]
+    validation = block.sample(settings.measure_sets, generator(0, "validation", device))
     optimizer = torch.optim.Adam(weights, settings.learning_rate, fused=True)
     step = None
     history: list[np.ndarray] = []
+    measured: list[int] = []
+    curves: list[np.ndarray] = []
     title = f"{block.name} seeds {block.seeds[0]}–{block.seeds[-1]}"
     with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=None) as progress:
         for draws in zip(*streams, strict=True):
             inputs = [torch.stack(tensors, 1) for tensors in zip(*draws, strict=True)]
             if step is None:
                 step = compile_step(networks[0], state, binary_cross_entropy, *(tensor[0] for tensor in inputs))
-            losses = []
-            with torch.inference_mode():
-                for i, batch in enumerate(zip(*inputs, strict=True)):
-                    *gradients, loss = step(weights, *batch)
-                    for weight, gradient in zip(weights, gradients, strict=True):
-                        weight.grad = gradient
-                    optimizer.param_groups[0]["lr"] = settings.rate(int(progress.n) + i)
-                    optimizer.step()
-                    losses.append(loss)
-            history.append(torch.stack(losses).cpu().numpy())
-            _check_finite(history[-1], int(progress.n), block)
+            done = sum(map(len, history))  # not what the bar has counted, which is nothing where it is not shown
+            losses = _take_steps(
+                step, weights, optimizer, inputs, [settings.rate(done + i) for i in range(len(inputs[0]))]
+            )
+            _check_finite(losses, done, block)
+            history.append(losses)
             progress.update(len(losses))
-            progress.set_postfix(loss=f"{history[-1][-1].mean():.2g}")
-    return Trained({key: value.cpu() for key, value in state.items()}, np.concatenate(history))
+            if settings.is_measured(done, done + len(losses)):
+                measured.append(done + len(losses))
+                curves.append(_measure(networks[0], state, inputs, validation, settings.measure_sets))
+            progress.set_postfix(loss=f"{losses[-1].mean():.2g}")
+    state = {key: value.cpu() for key, value in state.items()}
+    points = np.array(curves).reshape(len(measured), len(CURVES), len(networks))
+    return Trained(state, np.concatenate(history), np.array(measured, dtype=int), points)
+
+
+def _take_steps(
+    step: Step,
+    weights: Sequence[Tensor],
+    optimizer: torch.optim.Optimizer,
+    inputs: Sequence[Tensor],
+    rates: list[float],
+) -> Float[np.ndarray, "steps seeds"]:
+    """The losses before each step; inputs are (steps, seeds, batch, …)."""
+    losses = []
+    with torch.inference_mode():
+        for rate, *batch in zip(rates, *inputs, strict=True):
+            *gradients, loss = step(weights, *batch)
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight.grad = gradient
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+            losses.append(loss)
+    return torch.stack(losses).cpu().numpy()
+
+
+def _measure(
+    network: nn.Module, state: State, inputs: Sequence[Tensor], validation: tuple[Tensor, Tensor], sets: int
+) -> Float[np.ndarray, "scores seeds"]:
+    """A point of each of the curves; inputs are (steps, seeds, batch, …), as the networks were just trained on."""
+    x, *_, y = (tensor.transpose(0, 1).flatten(1, 2)[:, -sets:] for tensor in inputs)
+    alone = [{name: value[lane : lane + 1] for name, value in state.items()} for lane in range(len(x))]
+    logits = torch.cat([predict(network, weights, bags) for weights, bags in zip(alone, x, strict=True)])
+    scores = [binary_cross_entropy(logits, y), accuracy(logits, y)]
+    x, y = validation
+    logits = predict(network, state, x)
+    scores += [binary_cross_entropy(logits, y), accuracy(logits, y)]
+    return torch.stack([score.double() for score in scores]).cpu().numpy()
 
 
 def _check_finite(losses: Float[np.ndarray, "steps seeds"], first_step: int, block: _Block) -> None:

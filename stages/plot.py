@@ -5,15 +5,15 @@ from functools import partial
 from pathlib import Path
 
 from permset import plots
-from permset.files import keep_only, read_bags, read_history, read_json, write, write_csv
+from permset.files import keep_only, read_bags, read_curves, read_history, read_json, write, write_csv
 from permset.params import load_params
 from stages import run
 
 FIGURES = Path("results/figures")
 SUMMARY = (
-    *("run", "task", "model", "num_params", "num_seeds", "accuracy", "accuracy_low", "accuracy_high", "loss"),
-    *("bayes_accuracy", "regret", "invariance_float64", "invariance_float32", "invariance_symmetric"),
-    *("group", "verdict"),
+    *("run", "task", "model", "num_params", "training_gflop", "bag_kflop", "num_seeds", "accuracy", "accuracy_low"),
+    *("accuracy_high", "loss", "bayes_accuracy", "regret", "invariance_float64", "invariance_float32"),
+    *("invariance_symmetric", "group", "verdict"),
 )
 
 
@@ -29,9 +29,10 @@ def plot() -> None:
         name: plots.loss_curve(read_history(Path(f"results/train/{name}.csv")), params.plots.loss_windows)
         for name in params.runs
     }
+    points = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in params.runs}
     write_csv(Path("results/summary.csv"), SUMMARY, ([row[column] for column in SUMMARY] for row in rows))
-    points = ((name, *point) for name, curve in curves.items() for point in zip(*curve, strict=True))
-    write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
+    rows_of_curves = ((name, *point) for name, curve in curves.items() for point in zip(*curve, strict=True))
+    write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], rows_of_curves)
 
     figures: dict[str, Callable[[Path], None]] = {}
     for task in params.tasks:
@@ -40,6 +41,7 @@ def plot() -> None:
         mine = [row for row in rows if row["task"] == task]
         figures |= {
             f"loss_{task}": partial(plots.loss_figure, {row["run"]: curves[row["run"]] for row in mine}),
+            f"curves_{task}": partial(plots.curves_figure, {row["run"]: points[row["run"]] for row in mine}),
             f"accuracy_{task}": partial(plots.accuracy_figure, mine),
             f"invariance_{task}": partial(plots.invariance_figure, mine, *limits),
             f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),

@@ -4,14 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from permset.files import read_bags, read_csv, read_json, read_model
+from permset.files import read_bags, read_csv, read_curves, read_json, read_model
 from permset.params import Params, load_params
 from permset.plots import looks
 from permset.tables import markdown
 from permset.tracking import Result, digest, flatten, log_bags, log_network, mirror
 from stages import run
 
-CURVES = "loss", "loss_low", "loss_high"
+LOSSES = "loss", "loss_low", "loss_high"
 
 
 def track() -> None:
@@ -24,11 +24,14 @@ def track() -> None:
 
 def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[dict[str, str]]) -> Result:
     chosen, settings = params.run(name), params.settings_of(name)
-    files = [Path(f"results/train/{name}.csv"), Path(f"results/evaluate/{name}.json")]
-    files.append(Path(f"results/permutations/{name}.csv"))
+    files = [Path(f"results/{kind}/{name}.csv") for kind in ("train", "curves", "permutations")]
+    files.append(Path(f"results/evaluate/{name}.json"))
     held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
     beside = [other for other, run in params.runs.items() if run.task == chosen.task]
     mine = [row for row in losses if row["run"] == name]
+    points = read_curves(Path(f"results/curves/{name}.csv"))
+    steps = points.pop("step").astype(int).tolist()
+    curves = {f"curves/{score}": list(zip(steps, values.mean(1), strict=True)) for score, values in points.items()}
     tags = {"run": name, "task": chosen.task, "model": chosen.method, "verdict": numbers["verdict"]}
     return Result(
         name=name,
@@ -37,7 +40,7 @@ def run_result(params: Params, name: str, numbers: dict[str, Any], losses: list[
         metrics={key: value for key, value in numbers.items() if isinstance(value, int | float)},
         tags=tags | {"mlflow.runColor": looks(beside)[name].colour},
         files=[*files, Path(f"results/figures/batch_{chosen.task}.png")],
-        curves={f"train/{key}": [(int(row["step"]), float(row[key])) for row in mine] for key in CURVES},
+        curves={f"train/{key}": [(int(row["step"]), float(row[key])) for row in mine] for key in LOSSES} | curves,
         log_inputs=partial(log_inputs, params, name),
     )
 
@@ -57,7 +60,7 @@ def log_inputs(params: Params, name: str) -> None:
 
 
 def comparison(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
-    kinds = "loss", "accuracy", "invariance", "batch"
+    kinds = "loss", "curves", "accuracy", "invariance", "batch"
     paths = [Path(f"results/figures/{kind}_{task}.png") for task in params.tasks for kind in kinds]
     table = Path("results/summary.csv")
     metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}

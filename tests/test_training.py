@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,23 +13,25 @@ from torch import nn
 from torch.nn import functional as F
 
 from permset import PermsetError
+from permset.batches import batches
+from permset.groups import PermutationGroup
 from permset.models import MLP, DeepSet
 from permset.randomness import generator
+from permset.scores import binary_cross_entropy
 from permset.stacked import compile_step, predict, stack, unstack
-from permset.tasks import UnitSum
+from permset.symmetrizers import PermutationAugmentation
+from permset.tasks import GaussianVariance, UnitSum
 from permset.training import (
     Build,
     Settings,
     Trained,
-    batches,
     best_seed,
-    binary_cross_entropy,
     choose_device,
     initialise,
-    seed_workers,
     train,
     train_seeds,
 )
+from permset.workers import seed_workers
 
 NETWORKS = {
     "deepset": partial(DeepSet, 1, [5, 5, 1], [5]),
@@ -38,8 +41,11 @@ NETWORKS = {
     "deepset_linear": partial(DeepSet, 1, [5, 1], [5], element_activation="none"),
     "mlp": partial(MLP, 10, 1, [9, 6], activation="silu"),
     "logistic": partial(MLP, 10, 1, []),
+    "augmented": lambda: PermutationAugmentation(MLP(10, 1, [9]), PermutationGroup.symmetric(10)),
 }
-SETTINGS = Settings(steps=120, batch_size=34, learning_rate=0.01)
+SETTINGS = Settings(steps=120, batch_size=34, learning_rate=0.01, measure_every=30, measure_sets=20)
+COSINE = replace(SETTINGS, schedule="cosine")
+FIXED = replace(SETTINGS, bags=50, batch_size=33)
 TASK = UnitSum()
 
 
@@ -57,15 +63,18 @@ def sample_in_float64(num_sets: int, draws: torch.Generator) -> tuple[torch.Tens
     return x.double(), y.double()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_seeds_at_once_learn_what_they_learn_one_by_one(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, SETTINGS) for name in NETWORKS), ("deepset", COSINE), ("deepset", FIXED), ("augmented", FIXED)],
+)
+def test_seeds_at_once_learn_what_they_learn_one_by_one(name: str, settings: Settings) -> None:
     """In float64, where a hundred steps do not blow rounding up to the size of what is learnt."""
     build = partial(in_float64, NETWORKS[name])
     seeds = [0, 3, 11]
-    together = train_seeds(build, sample_in_float64, SETTINGS, seeds)
+    together = train_seeds(build, sample_in_float64, settings, seeds)
     x, _ = sample_in_float64(100, generator(9, "test"))
     for i, seed in enumerate(seeds):
-        alone, history = train(initialise(build, seed), sample_in_float64, SETTINGS, seed)
+        alone, history = train(initialise(build, seed), sample_in_float64, settings, seed)
         np.testing.assert_allclose(together.history[:, i], history, rtol=1e-8, atol=1e-10)
         torch.testing.assert_close(unstack(build(), together.state, i)(x), alone(x), rtol=1e-6, atol=1e-8)
     assert np.abs(together.history[:, 0] - together.history[:, 1]).max() > 1e-5, "seeds must differ"
@@ -124,12 +133,58 @@ def test_predict_is_each_network_alone() -> None:
 
 
 def test_every_step_has_fresh_data() -> None:
-    draws = list(batches(NETWORKS["mlp"](), TASK.sample, Settings(70, 20, 0.1), 0, torch.device("cpu")))
+    draws = list(batches(NETWORKS["mlp"](), TASK.sample, 70, 20, 0, torch.device("cpu")))
     x = torch.cat([x for x, _ in draws])
     y = torch.cat([y for _, y in draws])
     assert x.shape == (70, 20, 10, 1)
     assert (y.sum((1, 2)) == 10).all(), "each batch is balanced"
     assert len({tuple(batch.flatten().tolist()) for batch in x}) == 70
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30, 64])
+def test_every_epoch_has_each_bag_of_a_fixed_sample_once(batch_size: int) -> None:
+    network, bags = NETWORKS["mlp"](), 30
+    steps = -(-70 * bags // batch_size)
+    draws = list(batches(network, gaussian_sample, steps, batch_size, 0, torch.device("cpu"), bags))
+    x = torch.cat([x.flatten(0, 1) for x, _ in draws])
+    y = torch.cat([y.flatten() for _, y in draws])
+    epochs = [tuple(bag.tolist() for bag in epoch) for epoch in x[: 70 * bags, 0, 0].split(bags)]
+    assert len(epochs) == 70
+    assert all(sorted(epoch) == sorted(epochs[0]) for epoch in epochs)
+    assert len(set(epochs)) == 70, "each in an order of its own"
+    assert len(set(zip(x[:, 0, 0].tolist(), y.tolist(), strict=True))) == bags, "labels stay with their bags"
+    other = next(batches(network, gaussian_sample, steps, batch_size, 1, torch.device("cpu"), bags))
+    assert not set(other[0][..., 0, 0].flatten().tolist()) & set(epochs[0]), "another seed has another sample"
+
+
+def gaussian_sample(num_sets: int, draws: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    return GaussianVariance().sample(num_sets, draws)
+
+
+def test_curves_are_of_the_bags_just_trained_on_and_of_others() -> None:
+    """Against the single network, measured after the same steps."""
+    settings = replace(FIXED, measure_sets=50)
+    trained = train_seeds(NETWORKS["mlp"], TASK.sample, settings, [3, 9])
+    assert trained.measured.tolist() == [50, 100, 120], "where batches are drawn in one go, at or after each 30 steps"
+    assert trained.curves.shape == (3, 4, 2)
+    network, _ = train(initialise(NETWORKS["mlp"], 9), TASK.sample, settings, 9)
+    *_, (x, y) = batches(network, TASK.sample, 120, 33, 9, torch.device("cpu"), 50)
+    for (bags, labels), (loss, accuracy) in zip(
+        [(x.flatten(0, 1)[-50:], y.flatten(0, 1)[-50:]), TASK.sample(50, generator(0, "validation"))],
+        trained.curves[-1, :, 1].reshape(2, 2),
+        strict=True,
+    ):
+        logits = network(bags)
+        assert loss == pytest.approx(F.binary_cross_entropy_with_logits(logits, labels).item(), rel=1e-3)
+        assert accuracy == pytest.approx(((logits > 0) == (labels > 0.5)).float().mean().item(), abs=0.021)
+
+
+def test_a_fixed_sample_is_memorised_and_fresh_bags_are_not() -> None:
+    build = partial(MLP, 10, 5, [64], activation="relu")
+    fixed = Settings(400, 32, 0.01, bags=64, measure_every=400)
+    for settings, memorised in ((fixed, True), (replace(fixed, bags=None), False)):
+        train_loss, _, validation_loss, _ = train_seeds(build, gaussian_sample, settings, range(8)).curves[-1].mean(-1)
+        assert (validation_loss > 2 * train_loss) == memorised
 
 
 def test_initialising_leaves_torchs_generator_alone() -> None:
@@ -191,7 +246,8 @@ from functools import partial
 import torch
 from permset.models import MLP
 from permset.tasks import UnitSum
-from permset.training import Settings, seed_workers, train_seeds
+from permset.training import Settings, train_seeds
+from permset.workers import seed_workers
 
 torch.set_num_threads(2)
 torch.rand(4_000_000).exp().sum()
