@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.memory import peak_memory
+from benchmarks.memory import keep_freed_memory, peak_memory
 from permset.groups import PermutationGroup
 from permset.layers import EquivariantLinear
 from permset.models import MLP
@@ -79,14 +79,15 @@ def layers() -> None:
     print("EquivariantLinear, batch 64, n = 100, 64 → 64 channels")
     against = ratio(lambda: notebook_equivariant(x, alpha, beta, layer.bias), lambda: layer(x), repeat=20)
     print(f"  the notebook's form takes {against} times its time")
-    print(
-        f"  it takes {ratio(lambda: layer(x), lambda: x @ alpha, rounds=50)} times the time of the bare matrix product"
-    )
-    print(
-        f"  peak extra memory {peak_memory(lambda: layer(x)):.1f} MB, an output is {x.numel() * 4 / 2**20:.1f} MB",
-        end="",
-    )
-    print(f"; the notebook's {peak_memory(lambda: notebook_equivariant(x, alpha, beta, layer.bias)):.1f} MB")
+    against = ratio(lambda: layer(x), lambda: x @ alpha, rounds=50)
+    print(f"  it takes {against} times the time of the bare matrix product")
+    works = {
+        "the layer": lambda: layer(x),
+        "the bare product": lambda: x @ alpha,
+        "the notebook's form": lambda: notebook_equivariant(x, alpha, beta, layer.bias),
+    }
+    peaks = ", ".join(f"{name} {peak_memory(work):.1f} MB" for name, work in works.items())
+    print(f"  peak extra memory: {peaks}; an output is {x.numel() * 4 / 2**20:.1f} MB")
 
 
 def listing() -> None:
@@ -119,6 +120,7 @@ def averaging() -> None:
 
 
 def main() -> None:
+    keep_freed_memory()
     all_cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, set(sorted(all_cores)[:1]))
     torch.set_num_threads(1)

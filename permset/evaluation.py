@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy import stats
+from scipy.special import stdtrit
 from torch import Tensor
 
 from permset import PermsetError
@@ -62,7 +62,7 @@ def interval(values: Float[np.ndarray, " seeds"], confidence: float = 0.95) -> t
     mean = float(values.mean())
     if len(values) < 2:
         return mean, math.nan, math.nan
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
+    half = float(stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / len(values) ** 0.5)
     return mean, mean - half, mean + half
 
 

@@ -74,20 +74,22 @@ def read_bags(path: Path, shape: tuple[int, int] | None = None) -> tuple[np.ndar
     return x, y
 
 
-def write_model(path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int, training_flops: int) -> None:
+def write_model(
+    path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int, costs: dict[str, float]
+) -> None:
     import torch  # Takes seconds, which only those who handle models should pay.
 
-    content = {"run": run, "state": state, "best_seed": best_seed, "training_flops": training_flops}
+    content = {"run": run, "state": state, "best_seed": best_seed, "costs": costs}
     write(path, lambda p: torch.save(content, p))
 
 
 def read_model(path: Path) -> dict[str, Any]:
-    """`run`, the run's parameters; `state`, stacked along a leading seed axis; `best_seed`; and `training_flops`."""
+    """`run`, the run's parameters; `state`, stacked along a leading seed axis; `best_seed`; and `costs`."""
     import torch
 
     with _reading(path, f"dvc repro -f train@{path.stem}"):
         content = torch.load(path, weights_only=True)
-        return {key: content[key] for key in ("run", "state", "best_seed", "training_flops")}
+        return {key: content[key] for key in ("run", "state", "best_seed", "costs")}
 
 
 def read_json(path: Path, stage: str) -> Any:

@@ -9,9 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from permset import PermsetError
-from permset.groups import Permutation, PermutationGroup
-from permset.layers import Channels, EquivariantLinear, InvariantLinear, MultiChannelLinear
-from permset.params import (
+from permset.entries import (
     Activation,
     AugmentationParams,
     AverageParams,
@@ -29,6 +27,8 @@ from permset.params import (
     SymmetrizerParams,
     mismatch,
 )
+from permset.groups import Permutation, PermutationGroup
+from permset.layers import Channels, EquivariantLinear, InvariantLinear, MultiChannelLinear
 from permset.randomness import generator
 from permset.symmetrizers import Canonicalization, GroupAverage, PermutationAugmentation, SampledGroupAverage
 
@@ -74,9 +74,11 @@ class DeepSet(nn.Module):
         self.pooling = pooling
 
     def forward(self, x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch 1"]:
+        return self.set(self.pooled(x))
+
+    def pooled(self, x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch features"]:
         features = self.element(x)
-        pooled = features.amax(-2) if self.pooling == "max" else getattr(features, self.pooling)(-2)
-        return self.set(pooled)
+        return features.amax(-2) if self.pooling == "max" else getattr(features, self.pooling)(-2)
 
     @staticmethod
     def claimed_group(set_size: int) -> PermutationGroup:

@@ -1,250 +1,32 @@
-"""The schema of params.yaml: every number of the pipeline, checked before anything runs."""
+"""params.yaml as a whole: every number of the pipeline, checked before anything runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from permset import PermsetError
+from permset.entries import Count, EvenCount, Name, Positive, RunParams, Strict, TaskParams, TrainParams, mismatch
 
-# YAML 1.1, which PyYAML reads, takes 1e-3 for a text; pydantic's lax mode reads it as the number it is.
-Positive = Annotated[float, Field(gt=0, strict=False, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-# Class balance is exact in every draw, so their sizes are even.
-EvenCount = Annotated[int, Field(ge=2, multiple_of=2)]
-# Names become file names and DVC stage names.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 T = TypeVar("T")
-Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class AnyTaskParams(Strict):
-    set_size: Count
-    """objects in a bag"""
-    test_sets: EvenCount
-    """bags in the fixed test set"""
-    test_seed: Annotated[int, Field(ge=0)]
-
-
-class UnitSumParams(AnyTaskParams):
-    """Bags in which a random subset of the objects shares a sum of one; its size is the class."""
-
-    kind: Literal["unit_sum"]
-    subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
-    """non-zero objects in a bag of class 0 and of class 1"""
-
-    @model_validator(mode="after")
-    def _subsets_fit(self) -> "UnitSumParams":
-        check_subset_sizes(self.set_size, self.subset_sizes)
-        return self
-
-
-class GaussianVarianceParams(AnyTaskParams):
-    """Bags of independent normal numbers of mean zero; their variance is the class."""
-
-    kind: Literal["gaussian_variance"]
-    channels: Count
-    """numbers an object"""
-    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
-    """of class 0 and of class 1"""
-
-    @model_validator(mode="after")
-    def _variances_differ(self) -> "GaussianVarianceParams":
-        if self.variances[0] == self.variances[1]:
-            raise ValueError(f"variances must differ to tell the classes apart, got {self.variances[0]} twice")
-        return self
-
-
-TaskParams = Annotated[UnitSumParams | GaussianVarianceParams, Field(discriminator="kind")]
-
-
-class NamedGroupParams(Strict):
-    """A group of all positions of a bag, by name."""
-
-    kind: Literal["symmetric", "cyclic", "dihedral", "trivial"]
-
-
-class BlocksParams(Strict):
-    """All permutations within consecutive blocks."""
-
-    kind: Literal["blocks"]
-    sizes: Annotated[list[Count], Field(min_length=1)]
-
-
-class GeneratedParams(Strict):
-    """The group that some permutations generate, each a product of disjoint cycles of positions 0, 1, …"""
-
-    kind: Literal["generated"]
-    cycles: Annotated[list[list[list[Annotated[int, Field(ge=0)]]]], Field(min_length=1)]
-
-
-GroupParams = Annotated[NamedGroupParams | BlocksParams | GeneratedParams, Field(discriminator="kind")]
-
-
-class DeepSetParams(Strict):
-    """set(pool(element(x))); widths are those of the layers after the input."""
-
-    kind: Literal["deepset"]
-    element_widths: Annotated[list[Count], Field(min_length=1)]
-    """element-wise network; the last width is the number of pooled features"""
-    set_widths: list[Count]
-    """hidden layers of the set-wise network"""
-    element_activation: Activation
-    set_activation: Activation
-    pooling: Literal["sum", "mean", "max"]
-
-
-class MLPParams(Strict):
-    """A plain network on the flattened bag, the control without any symmetry."""
-
-    kind: Literal["mlp"]
-    widths: list[Count]
-    """hidden layers"""
-    activation: Activation
-
-
-class EquivariantParams(Strict):
-    """Equivariant layers, each with an activation, then an invariant one."""
-
-    kind: Literal["equivariant"]
-    widths: Annotated[list[Count], Field(min_length=1)]
-    """channels of the equivariant layers"""
-    activation: Activation
-    channels: Literal["scaled", "mean", "sum"] = "scaled"
-    """how input channels are brought together; see permset/layers.py"""
-    group: GroupParams | None = None
-    """that ties the weights; all permutations where it is not given"""
-
-
-class MultiChannelParams(Strict):
-    """Linear maps between arrays of objects and channels, without symmetry, an activation between them."""
-
-    kind: Literal["multichannel"]
-    shapes: list[Annotated[list[Count], Field(min_length=2, max_length=2)]]
-    """[objects, channels] of the hidden layers"""
-    activation: Activation
-
-
-ModelParams = Annotated[DeepSetParams | MLPParams | EquivariantParams | MultiChannelParams, Field(discriminator="kind")]
-
-
-class CanonicalParams(Strict):
-    kind: Literal["canonical"]
-    order: Literal["lexicographic", "norm", "channels"]
-
-
-class AverageParams(Strict):
-    kind: Literal["average"]
-    group: GroupParams
-    of: Literal["logits", "probabilities"] = "logits"
-    train_samples: Count | None = None
-    """random elements in training; the whole group where it is not given"""
-
-
-class SampledAverageParams(Strict):
-    kind: Literal["sampled_average"]
-    group: GroupParams
-    of: Literal["logits", "probabilities"] = "logits"
-    samples: Count
-    """fixed random elements in use"""
-    train_samples: Count
-    """random elements a bag and step in training"""
-    seed: Annotated[int, Field(ge=0)]
-    """of the fixed ones"""
-
-
-class AugmentationParams(Strict):
-    kind: Literal["augmentation"]
-    group: GroupParams
-
-
-SymmetrizerParams = Annotated[
-    CanonicalParams | AverageParams | SampledAverageParams | AugmentationParams, Field(discriminator="kind")
+# Columns of a study's table, one value a seed.
+Shown = Literal[
+    "accuracy",
+    "loss",
+    "regret",
+    "invariance",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "initial_spread",
+    "initial_saturated",
+    "initial_gradient",
+    "pooled_spread",
 ]
-
-
-Data = Literal["fresh"] | EvenCount
-
-
-class TrainParams(Strict):
-    data: Data
-    """fresh bags at every step, or the number of bags of a fixed sample, which is another one for each seed"""
-    steps: Count
-    batch_size: Count
-    """bags a step"""
-    learning_rate: Positive
-    """of Adam, at the first step"""
-    schedule: Literal["constant", "cosine"]
-    """whether the learning rate stays or falls to zero along half a cosine"""
-    workers: Count | Literal["auto"]
-    """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
-    best_over: Count
-    """last steps, over whose mean training loss the best seed is chosen"""
-    measure_every: Count
-    """steps between two points of the curves of training and validation"""
-    measure_sets: EvenCount
-    """bags on which a point is measured"""
-
-    @model_validator(mode="after")
-    def _classes_balance(self) -> "TrainParams":
-        if self.data == "fresh" and self.batch_size % 2:
-            raise ValueError(f"batch_size must be even to balance the classes of fresh bags, got {self.batch_size}")
-        return self
-
-    @property
-    def bags(self) -> int | None:
-        """Of the fixed sample, if there is one."""
-        return None if self.data == "fresh" else self.data
-
-
-class TrainOverrides(Strict):
-    """What a run may set otherwise than the shared `train` section."""
-
-    data: Data | None = None
-    steps: Count | None = None
-    epochs: Count | None = None
-    """passes over the fixed sample, in place of steps; batches follow one another over their ends"""
-    batch_size: Count | None = None
-    learning_rate: Positive | None = None
-    schedule: Literal["constant", "cosine"] | None = None
-
-    def over(self, shared: TrainParams) -> TrainParams:
-        """These in the place of the shared ones, epochs counted in steps; ValueError if they do not fit together."""
-        own = self.model_dump(exclude_none=True, exclude={"epochs"})
-        settings = TrainParams.model_validate(shared.model_dump() | own)
-        if self.epochs is None:
-            return settings
-        if self.steps is not None:
-            raise ValueError("either steps or epochs can be given, got both")
-        if settings.bags is None:
-            raise ValueError("epochs need a fixed sample; give data as a number of bags, or steps in place of epochs")
-        return settings.model_copy(update={"steps": -(-self.epochs * settings.bags // settings.batch_size)})
-
-
-class RunParams(Strict):
-    task: Name
-    model: ModelParams
-    symmetrizer: SymmetrizerParams | None = None
-    """wraps the model"""
-    train: TrainOverrides = TrainOverrides()
-
-    @property
-    def method(self) -> str:
-        """The symmetrizer's kind and the model's, as tables and tags show them."""
-        return self.model.kind if self.symmetrizer is None else f"{self.symmetrizer.kind}({self.model.kind})"
-
-    @property
-    def groups(self) -> dict[str, GroupParams]:
-        """Which groups the entry names, by their place in it."""
-        parts = {"model": self.model, "symmetrizer": self.symmetrizer}
-        found = {f"{name}.group": getattr(part, "group", None) for name, part in parts.items()}
-        return {place: group for place, group in found.items() if group is not None}
 
 
 class CertificateParams(Strict):
@@ -270,6 +52,32 @@ class PlotParams(Strict):
     """bags in the picture of a batch"""
 
 
+class VariantParams(Strict):
+    """A run of a study: an entry of `runs`, with some of its settings changed."""
+
+    run: Name | None = None
+    """entry of `runs`; the one of the variant's own name where it is not given"""
+    set: dict[str, Any] = Field(default_factory=dict)
+    """dotted path in the run's entry, or in its task's as `task.…`, → value"""
+
+
+class StudyParams(Strict):
+    """One axis of some runs, varied over values."""
+
+    axis: str
+    """dotted path, as in `set`; `test.…` varies it in measuring the trained networks, and not in training"""
+    values: Annotated[list[Any], Field(min_length=1)]
+    runs: Annotated[dict[Name, VariantParams], Field(min_length=1)]
+    set: dict[str, Any] = Field(default_factory=dict)
+    """settings of all its runs"""
+    learning_rates: Annotated[list[Positive], Field(min_length=1)] | None = None
+    """of which each value takes the one of the lowest validation loss; the run's own where they are not given"""
+    show: Annotated[list[Shown], Field(min_length=1)]
+    """what its figure shows"""
+    slopes: dict[str, float] = Field(default_factory=dict)
+    """powers of the axis that are drawn beside it"""
+
+
 class Params(Strict):
     seeds: Count
     """networks a run trains, each with its own weights and data"""
@@ -279,6 +87,7 @@ class Params(Strict):
     plots: PlotParams
     tasks: Annotated[dict[Name, TaskParams], Field(min_length=1)]
     runs: Annotated[dict[Name, RunParams], Field(min_length=1)]
+    studies: dict[Name, StudyParams] = Field(default_factory=dict)
 
     def train_of(self, run: str) -> TrainParams:
         """The shared training settings with a run's own in their place."""
@@ -301,29 +110,33 @@ class Params(Strict):
     def run(self, name: str) -> RunParams:
         return _entry("runs", self.runs, name)
 
+    def mistakes(self) -> Iterator[str]:
+        """What does not fit together, each with its place."""
+        for name, run in self.runs.items():
+            try:
+                self.train_of(name)
+            except ValidationError as error:
+                yield f"runs.{name}.train: {describe(error.errors()[0])}"
+            except ValueError as error:
+                yield f"runs.{name}.train: {error}"
+            if run.task not in self.tasks:
+                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {', '.join(self.tasks)}"
+                continue
+            for place, group in run.groups.items():
+                mistake = mismatch(group, self.tasks[run.task].set_size)
+                if mistake:
+                    yield f"runs.{name}.{place}: {mistake}"
+        wanted = {"certificate.sets": self.certificate.sets, "plots.batch_sets": self.plots.batch_sets}
+        for name, task in self.tasks.items():
+            for place, sets in wanted.items():
+                if sets > task.test_sets:
+                    yield f"{place}: {sets} is more than tasks.{name}.test_sets {task.test_sets}"
+
     def task(self, name: str) -> TaskParams:
         return _entry("tasks", self.tasks, name)
 
-
-def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:
-    """Raise ValueError unless the two sizes fit into the set and tell the classes apart."""
-    first, second = subset_sizes
-    for size in (first, second):
-        if not 1 <= size <= set_size:
-            raise ValueError(f"subset_sizes must lie between 1 and set_size {set_size}, got {size}")
-    if first == second:
-        raise ValueError(f"subset_sizes must differ to tell the classes apart, got {first} twice")
-
-
-def mismatch(group: GroupParams, set_size: int) -> str | None:
-    """What keeps a group from acting on bags of this size, if anything does."""
-    if isinstance(group, BlocksParams) and sum(group.sizes) != set_size:
-        return f"sizes must add up to the set size {set_size}, got {group.sizes}"
-    for cycles in group.cycles if isinstance(group, GeneratedParams) else []:
-        moved = [i for cycle in cycles for i in cycle]
-        if len(set(moved)) < len(moved) or not set(moved) <= set(range(set_size)):
-            return f"cycles must be disjoint and within 0, …, {set_size - 1}, got {cycles}"
-    return None
+    def study(self, name: str) -> StudyParams:
+        return _entry("studies", self.studies, name)
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:
@@ -340,27 +153,8 @@ def load_params(path: Path | str = "params.yaml") -> Params:
         params = Params.model_validate(data)
     except ValidationError as error:
         raise PermsetError("\n".join(_line(path, data, detail) for detail in error.errors())) from error
-    for name, run in params.runs.items():
-        try:
-            params.train_of(name)
-        except ValidationError as error:
-            raise PermsetError(f"{path}: runs.{name}.train: {_message(error.errors()[0])}") from error
-        except ValueError as error:
-            raise PermsetError(f"{path}: runs.{name}.train: {error}") from error
-        if run.task not in params.tasks:
-            known = ", ".join(params.tasks)
-            raise PermsetError(f"{path}: runs.{name}.task: no task is named {run.task!r}; choose one of: {known}")
-        for place, group in run.groups.items():
-            mistake = mismatch(group, params.tasks[run.task].set_size)
-            if mistake:
-                raise PermsetError(f"{path}: runs.{name}.{place}: {mistake}")
-    for name, task in params.tasks.items():
-        for place, wanted in (
-            ("certificate.sets", params.certificate.sets),
-            ("plots.batch_sets", params.plots.batch_sets),
-        ):
-            if wanted > task.test_sets:
-                raise PermsetError(f"{path}: {place}: {wanted} is more than tasks.{name}.test_sets {task.test_sets}")
+    for mistake in params.mistakes():
+        raise PermsetError(f"{path}: {mistake}")
     return params
 
 
@@ -389,10 +183,11 @@ def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{path}: {'.'.join(place)}: missing; add it"
     where = ".".join(part for part in place if part)
-    return f"{path}: {where}: {_message(detail)}"
+    return f"{path}: {where}: {describe(detail)}"
 
 
-def _message(detail: ErrorDetails) -> str:
+def describe(detail: ErrorDetails) -> str:
+    """What is wrong, without the place."""
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     return f"{detail['msg']}, got {detail['input']!r}"

@@ -1,9 +1,10 @@
 """Numbers to figures; the only import of matplotlib."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +29,9 @@ STYLE = {
 }
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Look:
     """How a run is drawn, the same in every figure."""
@@ -37,7 +41,7 @@ class Look:
     marker: str
 
 
-def looks(runs: Sequence[str]) -> dict[str, Look]:
+def looks(runs: Sequence[T]) -> dict[T, Look]:
     """A colour a run, in their order; when colours are used up, they begin again with other dashes and markers."""
     turns = [divmod(i, len(COLOURS)) for i in range(len(runs))]
     return {
@@ -74,7 +78,8 @@ def loss_figure(curves: Mapping[str, LossCurve], path: Path) -> None:
         for (run, curve), look in zip(curves.items(), looks(list(curves)).values(), strict=True):
             axes.plot(curve.step, curve.loss, look.dashes, color=look.colour, label=run)
             axes.fill_between(curve.step, curve.loss_low, curve.loss_high, color=look.colour, alpha=0.15, linewidth=0)
-        axes.set(yscale="log", xlabel="training step", ylabel="binary cross-entropy (nats)")
+        axes.set(xlabel="training step", ylabel="binary cross-entropy (nats)")
+        _log_where_it_spans(axes)
         axes.set_title("Training loss: mean over seeds, band from the lowest to the highest seed", fontsize=10)
         axes.margins(x=0)
         _legend_below(figure, axes)
@@ -91,7 +96,8 @@ def curves_figure(curves: Mapping[str, Mapping[str, np.ndarray]], path: Path) ->
                 style = {"color": look.colour, "marker": look.marker, "markersize": 3}
                 axes.plot(curve["step"], curve[f"validation_{score}"].mean(1), **style, label=run)
                 axes.plot(curve["step"], curve[f"train_{score}"].mean(1), ":", color=look.colour)
-        left.set(yscale="log", xlabel="training step", ylabel="binary cross-entropy (nats)")
+        left.set(xlabel="training step", ylabel="binary cross-entropy (nats)")
+        _log_where_it_spans(left)
         right.set(xlabel="training step", ylabel="accuracy")
         right.yaxis.set_major_formatter(PercentFormatter(1))
         title = "Mean over seeds; solid: bags drawn apart from training; dotted: bags of the last training steps"
@@ -167,6 +173,98 @@ def batch_figure(x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " set
         axes.set(xlabel="object", ylabel="bag")
         figure.colorbar(image, label="value of the object")
         _save(figure, path)
+
+
+# What a column of a study's table is called on an axis.
+LABELS = {
+    "accuracy": "test accuracy",
+    "loss": "test loss (nats)",
+    "regret": "regret: Bayes accuracy − accuracy",
+    "invariance": "relative change when reordered",
+    "train_loss": "loss on training bags (nats)",
+    "train_accuracy": "accuracy on training bags",
+    "validation_loss": "loss on validation bags (nats)",
+    "validation_accuracy": "accuracy on validation bags",
+    "initial_spread": "spread of logits before training",
+    "initial_saturated": "share of saturated outputs before training",
+    "initial_gradient": "norm of the first gradient",
+    "pooled_spread": "relative spread of pooled values over bags",
+}
+
+
+def study_figure(
+    rows: Sequence[Mapping[str, str]],
+    columns: Sequence[str],
+    slopes: Mapping[str, float],
+    known: Mapping[str, Look],
+    path: Path,
+) -> None:
+    """Columns of a study's table against its axis: mean over seeds, and a band from the lowest to the highest.
+
+    Runs that are known from other figures look as they do there, those of the study alone in ways of their own.
+    """
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    free = (look for look in looks(range(99)).values() if look not in {known.get(run) for run in runs})
+    every = {run: known.get(run) or next(free) for run in runs}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.5 * len(columns), 4))
+        panels = np.atleast_1d(figure.subplots(1, len(columns)))
+        for axes, column in zip(panels, columns, strict=True):
+            for run, look in every.items():
+                points = _points([row for row in rows if row["run"] == run], column)
+                style = {"color": look.colour, "marker": look.marker, "markersize": 4}
+                axes.plot(points.x, points.mean, look.dashes, **style, label=run)
+                axes.fill_between(points.x, points.low, points.high, color=look.colour, alpha=0.15, linewidth=0)
+                if column in slopes:
+                    x = np.array(points.x, dtype=float)
+                    guide = points.mean[-1] * (x / x[-1]) ** slopes[column]
+                    name = f"slope {slopes[column]:g}" if run == runs[0] else None
+                    axes.plot(x, guide, ":", color="black", linewidth=1, label=name)
+            _scale(axes, rows, column)
+        figure.suptitle("Mean over seeds, band from the lowest to the highest seed", fontsize=10)
+        _legend_below(figure, panels[0])
+        _save(figure, path)
+
+
+class StudyPoints(NamedTuple):
+    x: list[Any]
+    mean: Float[np.ndarray, " points"]
+    low: Float[np.ndarray, " points"]
+    high: Float[np.ndarray, " points"]
+
+
+def _points(rows: Sequence[Mapping[str, str]], column: str) -> StudyPoints:
+    values = list(dict.fromkeys(row["value"] for row in rows))
+    seeds = [[float(row[column]) for row in rows if row["value"] == value] for value in values]
+    x = [_place(next(row for row in rows if row["value"] == value)) for value in values]
+    return StudyPoints(x, *(np.array([of(some) for some in seeds]) for of in (np.mean, np.min, np.max)))
+
+
+def _place(row: Mapping[str, str]) -> Any:
+    """Where a value lies on its axis: widths and other lists at their number of parameters, all else at itself."""
+    value = json.loads(row["value"])
+    return int(row["num_params"]) if isinstance(value, list) else value
+
+
+def _scale(axes: Axes, rows: Sequence[Mapping[str, str]], column: str) -> None:
+    """Logarithmic where a column or axis spans a power of ten and stays above zero."""
+    x = [_place(row) for row in rows]
+    y = [float(row[column]) for row in rows]
+    if not any(isinstance(value, str) for value in x) and min(x) > 0 and max(x) >= 10 * min(x):
+        axes.set_xscale("log")
+    if min(y) > 0 and max(y) >= 10 * min(y):
+        axes.set_yscale("log")
+    elif "accuracy" in column or "saturated" in column:
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+    is_list = isinstance(json.loads(rows[0]["value"]), list)
+    axes.set(xlabel="parameters" if is_list else rows[0]["axis"], ylabel=LABELS[column])
+
+
+def _log_where_it_spans(axes: Axes) -> None:
+    """A logarithmic scale for lines that span a power of ten; for less its ticks are hard to read."""
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    if values.min() > 0 and values.max() >= 10 * values.min():
+        axes.set_yscale("log")
 
 
 def _legend_below(figure: Figure, axes: Axes) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from permset.models import Model, build_model
 from permset.params import Params
 from permset.tasks import Task, build_task
-from permset.training import Settings, Trained, choose_device, train_seeds, training_flops
+from permset.training import Settings, Trained, choose_device, costs, train_seeds
 
 
 def task_of(params: Params, name: str) -> Task:
@@ -19,8 +19,8 @@ def network_of(params: Params, name: str) -> Model:
     return build_model(chosen.model, chosen.symmetrizer, task.set_size, task.channels)
 
 
-def train_run(params: Params, name: str, executor: Executor | None = None) -> Trained:
-    """All seeds, as `train_seeds` trains them."""
+def train_run(params: Params, name: str, executor: Executor | None = None, show: bool = True) -> Trained:
+    """All seeds, as `train_seeds` trains them, with or without a bar of progress."""
     return train_seeds(
         partial(network_of, params, name),
         task_of(params, name).sample,
@@ -28,13 +28,13 @@ def train_run(params: Params, name: str, executor: Executor | None = None) -> Tr
         range(params.seeds),
         device=choose_device(params.device),
         executor=executor,
-        name=name,
+        name=name if show else None,
     )
 
 
-def training_cost(params: Params, name: str) -> int:
-    """Floating-point operations of training one network of the run."""
-    return training_flops(partial(network_of, params, name), task_of(params, name).sample, settings_of(params, name))
+def costs_of(params: Params, name: str) -> dict[str, float]:
+    """Of training one network of the run, and of using it."""
+    return costs(partial(network_of, params, name), task_of(params, name).sample, settings_of(params, name))
 
 
 def settings_of(params: Params, name: str) -> Settings:

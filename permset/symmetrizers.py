@@ -5,6 +5,7 @@ them beside the bags. Without them, `forward` is the network as it is used and e
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ Of = Literal["logits", "probabilities"]
 
 # Of a sampled average: keeps the activations in a processor's cache, and the memory small for any number of them.
 ELEMENTS_AT_ONCE = 8
+# Arrangements that are listed once and kept.
+FEW = 1000
 
 
 class Canonicalization(nn.Module):
@@ -184,6 +187,27 @@ def arrangements(
     pattern[i] == pattern[j] says that objects i and j are equal. Without equal ones that is the whole group;
     else the arrangements are found from the first by applying generators, as many as there are and no more.
     """
+    few = _few_arrangements(group, tuple(pattern.tolist()))
+    if few is None:
+        yield from _search(group, pattern, size)
+    else:
+        yield from (few[start : start + size] for start in range(0, len(few), size))
+
+
+@lru_cache(maxsize=1000)  # Bag after bag has the same patterns.
+def _few_arrangements(group: PermutationGroup, pattern: tuple[int, ...]) -> Integer[np.ndarray, "some n"] | None:
+    """All of them, where there are so few that they are worth keeping."""
+    found: list[Integer[np.ndarray, "some n"]] = []
+    for some in _search(group, np.array(pattern), FEW):
+        found.append(some)
+        if sum(map(len, found)) > FEW:
+            return None
+    return np.concatenate(found)
+
+
+def _search(
+    group: PermutationGroup, pattern: Integer[np.ndarray, " n"], size: int
+) -> Iterator[Integer[np.ndarray, "some n"]]:
     if len(np.unique(pattern)) == len(pattern):
         for block in group.blocks_of_elements(size):
             yield from np.array_split(block, -(-len(block) // size))

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from permset import PermsetError
-from permset.params import TaskParams, UnitSumParams, check_subset_sizes
+from permset.entries import TaskParams, UnitSumParams, check_subset_sizes
 
 Bags = Float[Tensor, "sets n channels"]
 Labels = Float[Tensor, "sets 1"]

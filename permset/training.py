@@ -34,6 +34,10 @@ BLOCK = {"cpu": 8, "cuda": 64}
 CURVES = "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"
 
 
+class Diverged(PermsetError):
+    """A loss is no longer finite."""
+
+
 @dataclass(frozen=True)
 class Settings:
     steps: int
@@ -118,13 +122,13 @@ def train_seeds(
     *,
     device: torch.device | str = "cpu",
     executor: Executor | None = None,
-    name: str = "",
+    name: str | None = None,
 ) -> Trained:
     """Train one network for each seed, every seed on its own data, all seeds at once.
 
     `build`, `sample` and the executor follow `concurrent.futures`: with a pool of processes, or a
     cluster's executor, both must be picklable. Without an executor the blocks run here, one by one.
-    Raises PermsetError with name, seed and step when a loss is no longer finite.
+    Progress is shown under the name, if one is given. Raises Diverged when a loss is no longer finite.
     """
     device = torch.device(device)
     size = BLOCK[device.type]
@@ -146,11 +150,13 @@ def train_seeds(
     return Trained(state, history, done[0].measured, np.concatenate([t.curves for t in done], axis=2)[:, :, pick])
 
 
-def training_flops(build: Build, sample: Sample, settings: Settings) -> int:
-    """Floating-point operations of the matrix products in training one network, forward and backward."""
+def costs(build: Build, sample: Sample, settings: Settings) -> dict[str, float]:
+    """Floating-point operations of the matrix products in training one network, and in using it on one bag."""
     network = build()
     *inputs, y = (tensor[0] for tensor in next(settings.batches(network, sample, 0, torch.device("cpu"))))
-    return settings.steps * flops(lambda: binary_cross_entropy(network(*inputs), y).backward())
+    step = flops(lambda: binary_cross_entropy(network(*inputs), y).backward())
+    bag = flops(lambda: network(inputs[0][:1]))
+    return {"training_gflop": settings.steps * step / 1e9, "bag_kflop": bag / 1e3}
 
 
 def best_seed(history: Float[np.ndarray, "steps seeds"], last: int) -> int:
@@ -166,7 +172,7 @@ class _Block:
     sample: Sample
     settings: Settings
     device: torch.device
-    name: str
+    name: str | None
     seeds: range
     wanted: frozenset[int]
     row: int
@@ -188,14 +194,19 @@ def _train_stack(block: _Block) -> Trained:
     state = stack(networks)
     weights = list(state.values())
     streams = [settings.batches(networks[0], block.sample, seed, device) for seed in block.seeds]
-    validation = block.sample(settings.measure_sets, generator(0, "validation", device))
+    unseen = [generator(seed, "validation", device) for seed in block.seeds]
+    validation = [
+        torch.stack(some)
+        for some in zip(*(block.sample(settings.measure_sets, stream) for stream in unseen), strict=True)
+    ]
     optimizer = torch.optim.Adam(weights, settings.learning_rate, fused=True)
     step = None
     history: list[np.ndarray] = []
     measured: list[int] = []
     curves: list[np.ndarray] = []
     title = f"{block.name} seeds {block.seeds[0]}–{block.seeds[-1]}"
-    with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=None) as progress:
+    hidden = None if block.name else True  # None shows it on a terminal
+    with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=hidden) as progress:
         for draws in zip(*streams, strict=True):
             inputs = [torch.stack(tensors, 1) for tensors in zip(*draws, strict=True)]
             if step is None:
@@ -209,7 +220,7 @@ def _train_stack(block: _Block) -> Trained:
             progress.update(len(losses))
             if settings.is_measured(done, done + len(losses)):
                 measured.append(done + len(losses))
-                curves.append(_measure(networks[0], state, inputs, validation, settings.measure_sets))
+                curves.append(_measure(networks[0], state, inputs, validation))
             progress.set_postfix(loss=f"{losses[-1].mean():.2g}")
     state = {key: value.cpu() for key, value in state.items()}
     points = np.array(curves).reshape(len(measured), len(CURVES), len(networks))
@@ -237,23 +248,23 @@ def _take_steps(
 
 
 def _measure(
-    network: nn.Module, state: State, inputs: Sequence[Tensor], validation: tuple[Tensor, Tensor], sets: int
+    network: nn.Module, state: State, inputs: Sequence[Tensor], validation: Sequence[Tensor]
 ) -> Float[np.ndarray, "scores seeds"]:
     """A point of each of the curves; inputs are (steps, seeds, batch, …), as the networks were just trained on."""
+    sets = validation[0].shape[1]
     x, *_, y = (tensor.transpose(0, 1).flatten(1, 2)[:, -sets:] for tensor in inputs)
     alone = [{name: value[lane : lane + 1] for name, value in state.items()} for lane in range(len(x))]
-    logits = torch.cat([predict(network, weights, bags) for weights, bags in zip(alone, x, strict=True)])
-    scores = [binary_cross_entropy(logits, y), accuracy(logits, y)]
-    x, y = validation
-    logits = predict(network, state, x)
-    scores += [binary_cross_entropy(logits, y), accuracy(logits, y)]
-    return torch.stack([score.double() for score in scores]).cpu().numpy()
+    scores = []
+    for bags, labels in ((x, y), validation):
+        logits = torch.cat([predict(network, weights, some) for weights, some in zip(alone, bags, strict=True)])
+        scores += [binary_cross_entropy(logits, labels).double(), accuracy(logits, labels)]
+    return torch.stack(scores).cpu().numpy()
 
 
 def _check_finite(losses: Float[np.ndarray, "steps seeds"], first_step: int, block: _Block) -> None:
     for step, lane in np.argwhere(~np.isfinite(losses)):
         if block.seeds[lane] in block.wanted:
-            raise PermsetError(
-                f"{block.name}: the loss of seed {block.seeds[lane]} became {losses[step, lane]} at step "
+            raise Diverged(
+                f"{block.name or 'training'}: the loss of seed {block.seeds[lane]} became {losses[step, lane]} at step "
                 f"{first_step + step}; lower train.learning_rate or the run's own"
             )

@@ -1,14 +1,18 @@
-"""check: params.yaml is right, before any stage runs → results/params.ok, on which all others depend"""
+"""check: params.yaml is right, before any stage runs → results/params.ok, results/plans/*.json"""
 
 from pathlib import Path
 
-from permset.files import write
+from permset.files import write, write_json
 from permset.params import load_params
+from permset.studies import plan
 from stages import run
 
 
 def check() -> None:
-    load_params()
+    params = load_params()
+    plans = {name: [point.content for point in plan(params, name)] for name in params.studies}
+    for name, content in plans.items():
+        write_json(Path(f"results/plans/{name}.json"), content)
     write(Path("results/params.ok"), lambda path: path.write_text("params.yaml was checked\n"))
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 
 from permset import PermsetError
-from permset.costs import flops
 from permset.evaluation import certified, measure, show_permutations
 from permset.files import read_bags, read_model, write_csv, write_json
 from permset.groups import PermutationGroup
@@ -38,8 +37,7 @@ def evaluate(name: str) -> None:
     print("\n".join(f"  {order}  logit {logit: .9f}  probability {p:.9f}" for order, logit, p in shown))
     digits = [(order, f"{logit:.9g}", f"{p:.9g}") for order, logit, p in shown]
     write_csv(Path(f"results/permutations/{name}.csv"), ["order", "logit", "probability"], digits)
-    costs = {"training_gflop": saved["training_flops"] / 1e9, "bag_kflop": flops(lambda: network(x[:1])) / 1e3}
-    metrics = {"num_params": count_params(network), **costs, "best_seed": best}
+    metrics = {"num_params": count_params(network), **saved["costs"], "best_seed": best}
     metrics |= measure(outputs(x), y, task.bayes_accuracy)
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from permset import plots
-from permset.files import keep_only, read_bags, read_curves, read_history, read_json, write, write_csv
+from permset.files import keep_only, read_bags, read_csv, read_curves, read_history, read_json, write, write_csv
 from permset.params import load_params
 from stages import run
 
@@ -46,6 +46,12 @@ def plot() -> None:
             f"invariance_{task}": partial(plots.invariance_figure, mine, *limits),
             f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),
         }
+    known: dict[str, plots.Look] = {}
+    for task in params.tasks:
+        known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
+    for name, study in params.studies.items():
+        rows_of_study = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
+        figures[f"study_{name}"] = partial(plots.study_figure, rows_of_study, study.show, study.slopes, known)
     for name, draw in figures.items():
         write(FIGURES / f"{name}.png", draw)
     keep_only(FIGURES, [f"{name}.png" for name in figures])

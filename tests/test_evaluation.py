@@ -68,7 +68,7 @@ def test_accuracy_loss_and_regret_of_known_outputs() -> None:
     labels = torch.tensor([[1.0], [0.0], [1.0], [0.0]])
     np.testing.assert_allclose(accuracy(logits, labels), [1, 0.5])
     right, wrong = math.log1p(math.exp(-9)), math.log1p(math.exp(9))
-    np.testing.assert_allclose(binary_cross_entropy(logits, labels), [right, (right + wrong) / 2])
+    np.testing.assert_allclose(binary_cross_entropy(logits.double(), labels.double()), [right, (right + wrong) / 2])
     metrics = measure(logits, labels, bayes_accuracy=1.0)
     assert (metrics["accuracy"], metrics["regret"], metrics["num_seeds"]) == (0.75, 0.25, 2)
     assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0, 1), "the t interval of two seeds is wider"

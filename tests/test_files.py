@@ -28,7 +28,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     x, y = read_bags(tmp_path / "bags.npz", (3, 2))
     assert (x == 1).all()
     assert y.shape == (4, 1)
-    write_model(tmp_path / "m.pt", {"task": "t"}, {"w": torch.ones(2, 3)}, 1)
+    write_model(tmp_path / "m.pt", {"task": "t"}, {"w": torch.ones(2, 3)}, 1, {"bag_kflop": 0.1})
     saved = read_model(tmp_path / "m.pt")
     assert saved["run"] == {"task": "t"}
     assert saved["best_seed"] == 1
@@ -43,7 +43,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_model_file_has_the_same_bytes_whoever_writes_it(tmp_path: Path) -> None:
     sums = set()
     for folder in ("a", "b"):
-        write_model(tmp_path / folder / "m.pt", {}, {"w": torch.arange(6.0)}, 0)
+        write_model(tmp_path / folder / "m.pt", {}, {"w": torch.arange(6.0)}, 0, {})
         sums.add(hashlib.md5((tmp_path / folder / "m.pt").read_bytes()).hexdigest())
     assert len(sums) == 1
 
@@ -83,7 +83,7 @@ def test_a_file_that_is_missing_or_damaged_is_named_with_its_remedy(tmp_path: Pa
     read, stage = READERS[name]
     path = tmp_path / name
     write_bags(tmp_path / "unit_sum.npz", X, Y)
-    write_model(tmp_path / "mlp.pt", {}, {"w": torch.ones(50)}, 0)
+    write_model(tmp_path / "mlp.pt", {}, {"w": torch.ones(50)}, 0, {})
     write_csv(tmp_path / "mlp.csv", ["step", "seed", "loss"], [(0, 0, 0.5)])
     write_json(tmp_path / "mlp.json", {"mlp": {"accuracy": 1.0}})
     read(path)

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
+from permset.entries import DeepSetParams, MLPParams
 from permset.evaluation import invariance_error
 from permset.groups import PermutationGroup
 from permset.models import MLP, DeepSet, build_model, count_params, dense
-from permset.params import DeepSetParams, MLPParams
 from permset.randomness import generator
 
 

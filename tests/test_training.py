@@ -170,7 +170,7 @@ def test_curves_are_of_the_bags_just_trained_on_and_of_others() -> None:
     network, _ = train(initialise(NETWORKS["mlp"], 9), TASK.sample, settings, 9)
     *_, (x, y) = batches(network, TASK.sample, 120, 33, 9, torch.device("cpu"), 50)
     for (bags, labels), (loss, accuracy) in zip(
-        [(x.flatten(0, 1)[-50:], y.flatten(0, 1)[-50:]), TASK.sample(50, generator(0, "validation"))],
+        [(x.flatten(0, 1)[-50:], y.flatten(0, 1)[-50:]), TASK.sample(50, generator(9, "validation"))],
         trained.curves[-1, :, 1].reshape(2, 2),
         strict=True,
     ):

@@ -1,0 +1,37 @@
+"""Finished parts of a long computation, kept under names that say all that they depend on."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from permset.files import write_json
+
+FOLDER = Path(".cache/points")
+
+
+class Cache:
+    """JSON values by the digest of their parameters, for the code that is loaded now."""
+
+    def __init__(self) -> None:
+        total = hashlib.sha256(torch.__version__.encode())
+        for name, module in sorted(sys.modules.items()):
+            if name.partition(".")[0] == "permset" and module.__file__:
+                total.update(Path(module.__file__).read_bytes())
+        self.code = total.hexdigest()
+
+    def path(self, digest: str) -> Path:
+        return FOLDER / f"{hashlib.sha256((self.code + digest).encode()).hexdigest()}.json"
+
+    def get(self, digest: str) -> Any:
+        """The value, or None where there is none or a damaged one."""
+        try:
+            return json.loads(self.path(digest).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def put(self, digest: str, value: Any) -> None:
+        write_json(self.path(digest), value)

@@ -1,0 +1,102 @@
+"""The plan of a study: which networks are trained and on what they are measured, every point checked beforehand."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from permset import PermsetError
+from permset.params import Params, describe
+
+TEST = "test."
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run of a study at one value of its axis."""
+
+    study: str
+    run: str
+    axis: str
+    value: str
+    """as JSON"""
+    candidates: tuple[Params, ...]
+    """each with the run alone and its task, one for each learning rate to choose from"""
+    tested: Params
+    """the same as it is measured"""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that its results depend on, except for the code."""
+        settings = [_content(params) for params in (*self.candidates, self.tested)]
+        return {"study": self.study, "run": self.run, "axis": self.axis, "value": self.value, "settings": settings}
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
+
+
+def plan(params: Params, name: str) -> list[Point]:
+    """The points of a study; PermsetError in one line if one of them is not possible."""
+    study, place = params.study(name), f"params.yaml: studies.{name}"
+    points = []
+    for variant, chosen in study.runs.items():
+        run = chosen.run or variant
+        if run not in params.runs:
+            known = ", ".join(params.runs)
+            raise PermsetError(f"{place}.runs.{variant}: no run is named {run!r}; choose one of: {known}")
+        base = _only(params, run, variant)
+        for settings, where in ((study.set, "set"), (chosen.set, f"runs.{variant}.set")):
+            for path, value in settings.items():
+                base = _change(base, variant, path, value, f"{place}.{where}.{path}")
+        for i, value in enumerate(study.values):
+            tested = _change(base, variant, study.axis.removeprefix(TEST), value, f"{place}.values.{i}", study.axis)
+            trained = base if study.axis.startswith(TEST) else tested
+            rates = study.learning_rates
+            candidates = (
+                [trained]
+                if rates is None
+                else [
+                    _change(trained, variant, "train.learning_rate", rate, f"{place}.learning_rates") for rate in rates
+                ]
+            )
+            points.append(Point(name, variant, study.axis, json.dumps(value), tuple(candidates), tested))
+    return points
+
+
+def _content(params: Params) -> dict[str, Any]:
+    return params.model_dump(mode="json", exclude={"plots": True, "studies": True, "train": {"workers"}})
+
+
+def _only(params: Params, run: str, name: str) -> Params:
+    """Parameters with this run alone, under another name, and its task."""
+    chosen = params.runs[run]
+    return params.model_copy(
+        update={"runs": {name: chosen}, "tasks": {chosen.task: params.tasks[chosen.task]}, "studies": {}}
+    )
+
+
+def _change(params: Params, run: str, path: str, value: Any, place: str, axis: str | None = None) -> Params:
+    """With one setting of the only run, or of its task, put to a value."""
+    content: dict[str, Any] = copy.deepcopy(params.model_dump())
+    chosen = content["runs"][run]
+    *inner, last = path.split(".")
+    at: Any = {**chosen, "task": content["tasks"][chosen["task"]]} if inner[:1] == ["task"] else chosen
+    for key in inner:
+        at = at.get(key) if isinstance(at, Mapping) else None
+    if not isinstance(at, dict) or last not in at:
+        known = f"; choose one of: {', '.join(at)}" if isinstance(at, dict) else ""
+        where = place if axis is None else place.rpartition(".values")[0] + ".axis"
+        raise PermsetError(f"{where}: the run {run!r} has no {axis or path}{known}")
+    at[last] = value
+    try:
+        changed = Params.model_validate(content)
+    except ValidationError as error:
+        raise PermsetError(f"{place}: {describe(error.errors()[0])}") from error
+    for mistake in changed.mistakes():
+        raise PermsetError(f"{place}: {mistake}")
+    return changed

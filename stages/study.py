@@ -1,0 +1,50 @@
+"""study@<study>: all points of a study, over all cores → results/studies/<study>.csv, …/<study>_curves.csv"""
+
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from itertools import groupby
+from pathlib import Path
+
+from tqdm import tqdm
+
+from permset.cache import Cache
+from permset.files import write_csv
+from permset.params import load_params
+from permset.points import CURVE_COLUMNS, POINT_COLUMNS, measure_points
+from permset.studies import Point, plan
+from permset.training import choose_device
+from permset.workers import seed_workers
+from stages import run
+
+
+def study(name: str) -> None:
+    params, cache = load_params(), Cache()
+    points = plan(params, name)
+    # Points that are measured on the same trained networks are one job; large ones first, so that no core ends late.
+    jobs = [list(job) for _, job in groupby(points, key=lambda point: point.candidates)]
+    todo = [job for job in jobs if any(cache.get(point.digest) is None for point in job)]
+    with (
+        seed_workers(params.train.workers, choose_device(params.device)) as executor,
+        tqdm(total=len(points), initial=len(points) - sum(map(len, todo)), desc=name, disable=None) as progress,
+    ):
+        if executor is None:
+            for job in todo:
+                progress.update(measure(cache, job))
+        else:
+            for future in as_completed([executor.submit(measure, cache, job) for job in todo]):
+                progress.update(future.result())
+    results = [cache.get(point.digest) for point in points]
+    for columns, part, suffix in ((POINT_COLUMNS, "seeds", ""), (CURVE_COLUMNS, "curves", "_curves")):
+        rows = (row for result in results for row in result[part])
+        write_csv(Path(f"results/studies/{name}{suffix}.csv"), columns, rows)
+
+
+def measure(cache: Cache, job: Sequence[Point]) -> int:
+    """Keep the results of the points of a job; gives how many they are."""
+    for point, result in zip(job, measure_points(job), strict=True):
+        cache.put(point.digest, result)
+    return len(job)
+
+
+if __name__ == "__main__":
+    run(study)
