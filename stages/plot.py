@@ -1,12 +1,13 @@
-"""plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
+"""plot: what all runs and studies gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from permset import plots
 from permset.files import keep_only, read_bags, read_csv, read_curves, read_history, read_json, write, write_csv
-from permset.params import load_params
+from permset.params import Params, load_params
 from stages import run
 
 FIGURES = Path("results/figures")
@@ -15,46 +16,56 @@ SUMMARY = (
     *("accuracy_high", "loss", "bayes_accuracy", "regret", "invariance_float64", "invariance_float32"),
     *("invariance_symmetric", "group", "verdict"),
 )
+Draw = Callable[[Path], None]
 
 
 def plot() -> None:
     params = load_params()
-    limits = params.certificate.invariant, params.certificate.approximate
     rows = [
         {"run": name, "task": chosen.task, "model": chosen.method}
         | read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name]
         for name, chosen in params.runs.items()
     ]
-    curves = {
+    write_csv(Path("results/summary.csv"), SUMMARY, ([row[column] for column in SUMMARY] for row in rows))
+    losses = {
         name: plots.loss_curve(read_history(Path(f"results/train/{name}.csv")), params.plots.loss_windows)
         for name in params.runs
     }
-    points = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in params.runs}
-    write_csv(Path("results/summary.csv"), SUMMARY, ([row[column] for column in SUMMARY] for row in rows))
-    rows_of_curves = ((name, *point) for name, curve in curves.items() for point in zip(*curve, strict=True))
-    write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], rows_of_curves)
-
-    figures: dict[str, Callable[[Path], None]] = {}
+    points = ((name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True))
+    write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
+    figures = study_figures(params)
     for task in params.tasks:
-        x, y = read_bags(Path(f"data/{task}.npz"))
-        some = slice(params.plots.batch_sets)
-        mine = [row for row in rows if row["task"] == task]
-        figures |= {
-            f"loss_{task}": partial(plots.loss_figure, {row["run"]: curves[row["run"]] for row in mine}),
-            f"curves_{task}": partial(plots.curves_figure, {row["run"]: points[row["run"]] for row in mine}),
-            f"accuracy_{task}": partial(plots.accuracy_figure, mine),
-            f"invariance_{task}": partial(plots.invariance_figure, mine, *limits),
-            f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),
-        }
-    known: dict[str, plots.Look] = {}
-    for task in params.tasks:
-        known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
-    for name, study in params.studies.items():
-        rows_of_study = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
-        figures[f"study_{name}"] = partial(plots.study_figure, rows_of_study, study.show, study.slopes, known)
+        figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
     for name, draw in figures.items():
         write(FIGURES / f"{name}.png", draw)
     keep_only(FIGURES, [f"{name}.png" for name in figures])
+
+
+def task_figures(
+    params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
+) -> dict[str, Draw]:
+    x, y = read_bags(Path(f"data/{task}.npz"))
+    some, runs = slice(params.plots.batch_sets), [row["run"] for row in rows]
+    curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in runs}
+    limits = params.certificate.invariant, params.certificate.approximate
+    return {
+        f"loss_{task}": partial(plots.loss_figure, {name: losses[name] for name in runs}),
+        f"curves_{task}": partial(plots.curves_figure, curves),
+        f"accuracy_{task}": partial(plots.accuracy_figure, rows),
+        f"invariance_{task}": partial(plots.invariance_figure, rows, *limits),
+        f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),
+    }
+
+
+def study_figures(params: Params) -> dict[str, Draw]:
+    known: dict[str, plots.Look] = {}
+    for task in params.tasks:
+        known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
+    tables = {name: read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}") for name in params.studies}
+    return {
+        f"study_{name}": partial(plots.study_figure, tables[name], study.show, study.slopes, known)
+        for name, study in params.studies.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""What of the pipeline's results goes into MLflow: a run for each run, each point of a study, and the comparison."""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from permset.files import read_bags, read_csv, read_curves, read_json, read_model
+from permset.params import Params
+from permset.plots import looks
+from permset.tables import markdown
+from permset.tracking import Result, digest, flatten, log_bags, log_network
+
+LOSSES = "loss", "loss_low", "loss_high"
+# Of a study's table: what is the same for all seeds.
+ABOUT = "study", "run", "axis", "value", "learning_rate"
+
+
+def records(params: Params) -> Iterator[Result]:
+    numbers = {name: read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name] for name in params.runs}
+    losses = read_csv(Path("results/loss.csv"), "plot")
+    for name in params.runs:
+        yield run_record(params, name, numbers[name], [row for row in losses if row["run"] == name])
+    for name in params.studies:
+        yield from point_records(read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}"))
+    yield comparison_record(params, numbers)
+
+
+def run_record(params: Params, name: str, numbers: dict[str, Any], losses: Sequence[dict[str, str]]) -> Result:
+    chosen, settings = params.run(name), params.settings_of(name)
+    files = [Path(f"results/{kind}/{name}.csv") for kind in ("train", "curves", "permutations")]
+    files.append(Path(f"results/evaluate/{name}.json"))
+    held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
+    beside = [other for other, run in params.runs.items() if run.task == chosen.task]
+    points = read_curves(Path(f"results/curves/{name}.csv"))
+    steps = points.pop("step").astype(int).tolist()
+    curves = {f"train/{key}": [(int(row["step"]), float(row[key])) for row in losses] for key in LOSSES}
+    curves |= {f"curves/{score}": list(zip(steps, values.mean(1), strict=True)) for score, values in points.items()}
+    tags = {"run": name, "task": chosen.task, "model": chosen.method, "verdict": numbers["verdict"]}
+    return Result(
+        name=name,
+        digest=digest(settings, [*held_by_dvc, *files]),
+        params=flatten(settings),
+        metrics={key: value for key, value in numbers.items() if isinstance(value, int | float)},
+        tags=tags | {"mlflow.runColor": looks(beside)[name].colour},
+        files=[*files, Path(f"results/figures/batch_{chosen.task}.png")],
+        curves=curves,
+        log_inputs=partial(log_inputs, params, name),
+    )
+
+
+def point_records(rows: Sequence[dict[str, str]]) -> Iterator[Result]:
+    """The mean over seeds of each number of a study's table, and the numbers that all seeds share."""
+    points: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        points.setdefault((row["run"], row["value"]), []).append(row)
+    for (run, value), seeds in points.items():
+        about = {key: seeds[0][key] for key in ABOUT}
+        numbers = seeds[0].keys() - {*ABOUT, "seed"}
+        means = {key: sum(float(row[key]) for row in seeds) / len(seeds) for key in sorted(numbers)}
+        yield Result(
+            name=f"{about['study']}: {run}, {about['axis']} = {value}",
+            digest=digest({"rows": seeds}, []),
+            params={**about, "seeds": len(seeds)},
+            metrics={key: mean for key, mean in means.items() if not math.isnan(mean)},
+            tags={"study": about["study"], "run": run},
+            files=[],
+        )
+
+
+def comparison_record(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
+    kinds = "loss", "curves", "accuracy", "invariance", "batch"
+    paths = [Path(f"results/figures/{kind}_{task}.png") for task in params.tasks for kind in kinds]
+    paths += [Path(f"results/figures/study_{study}.png") for study in params.studies]
+    table = Path("results/summary.csv")
+    metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
+    tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}
+    return Result("comparison", digest({}, [table, *paths]), {}, metrics, tags, [table, *paths])
+
+
+def log_inputs(params: Params, name: str) -> None:
+    # torch takes seconds, which only a new result should pay.
+    from permset.models import build_model, is_exportable, takes_any_set_size
+    from permset.stacked import unstack
+
+    chosen = params.run(name)
+    x, y = read_bags(Path(f"data/{chosen.task}.npz"))
+    saved = read_model(Path(f"models/{name}.pt"))
+    network = build_model(chosen.model, chosen.symmetrizer, *x.shape[1:])
+    log_bags(chosen.task, x, y)
+    best = unstack(network, saved["state"], saved["best_seed"])
+    log_network(best, x[:2], takes_any_set_size(network), is_exportable(network))
