@@ -1,8 +1,8 @@
 """The entries of params.yaml: tasks, groups, models, what wraps them, training, and runs, which name all these."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 # YAML 1.1, which PyYAML reads, takes 1e-3 for a text; pydantic's lax mode reads it as the number it is.
 Positive = Annotated[float, Field(gt=0, strict=False, allow_inf_nan=False)]
@@ -12,6 +12,23 @@ EvenCount = Annotated[int, Field(ge=2, multiple_of=2)]
 # Names become file names and DVC stage names.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
+
+
+def _or(word: str, multiple_of: int) -> PlainValidator:
+    """A word, or a positive number; by one validator, since a union of types would give a line of error for each."""
+
+    def check(value: Any) -> Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if value != word and not (is_number and value > 0 and value % multiple_of == 0):
+            number = "an even number" if multiple_of == 2 else "a whole number"
+            raise ValueError(f"must be {word} or {number} above zero, got {value!r}")
+        return value
+
+    return PlainValidator(check)
+
+
+Data = Annotated[Literal["fresh"] | int, _or("fresh", multiple_of=2)]
+Workers = Annotated[Literal["auto"] | int, _or("auto", multiple_of=1)]
 
 
 class Strict(BaseModel):
@@ -163,9 +180,6 @@ SymmetrizerParams = Annotated[
 ]
 
 
-Data = Literal["fresh"] | EvenCount
-
-
 class TrainParams(Strict):
     data: Data
     """fresh bags at every step, or the number of bags of a fixed sample, which is another one for each seed"""
@@ -176,7 +190,7 @@ class TrainParams(Strict):
     """of Adam, at the first step"""
     schedule: Literal["constant", "cosine"]
     """whether the learning rate stays or falls to zero along half a cosine"""
-    workers: Count | Literal["auto"]
+    workers: Workers
     """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
     best_over: Count
     """last steps, over whose mean training loss the best seed is chosen"""
@@ -232,6 +246,12 @@ class RunParams(Strict):
     def method(self) -> str:
         """The symmetrizer's kind and the model's, as tables and tags show them."""
         return self.model.kind if self.symmetrizer is None else f"{self.symmetrizer.kind}({self.model.kind})"
+
+    @property
+    def takes_any_set_size(self) -> bool:
+        """Whether its network, trained on bags of one size, can be used on others."""
+        by_model = self.model.kind == "deepset" or (self.model.kind == "equivariant" and self.model.group is None)
+        return by_model and (self.symmetrizer is None or self.symmetrizer.kind == "canonical")
 
     @property
     def groups(self) -> dict[str, GroupParams]:

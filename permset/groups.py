@@ -132,6 +132,10 @@ class PermutationGroup:
     def __hash__(self) -> int:
         return hash((self.degree, self.order))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What SymPy has found out of the group is found again, for its own objects do not survive being copied."""
+        return {name: getattr(self, name) for name in ("degree", "permutations", "name")}
+
     def __contains__(self, images: Iterable[SupportsInt]) -> bool:
         p = Permutation(images)
         if len(p) != self.degree:

@@ -200,10 +200,6 @@ def count_params(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def takes_any_set_size(model: Model) -> bool:
-    return isinstance(model, DeepSet) or (isinstance(model, EquivariantNetwork) and model.group is None)
-
-
 def is_exportable(model: Model) -> bool:
     """Whether the same tensor operations serve every bag, so that the model can be exported as a graph of them."""
     return not isinstance(model, GroupAverage)

@@ -81,7 +81,7 @@ def comparison_record(params: Params, numbers: dict[str, dict[str, Any]]) -> Res
 
 def log_inputs(params: Params, name: str) -> None:
     # torch takes seconds, which only a new result should pay.
-    from permset.models import build_model, is_exportable, takes_any_set_size
+    from permset.models import build_model, is_exportable
     from permset.stacked import unstack
 
     chosen = params.run(name)
@@ -90,4 +90,4 @@ def log_inputs(params: Params, name: str) -> None:
     network = build_model(chosen.model, chosen.symmetrizer, *x.shape[1:])
     log_bags(chosen.task, x, y)
     best = unstack(network, saved["state"], saved["best_seed"])
-    log_network(best, x[:2], takes_any_set_size(network), is_exportable(network))
+    log_network(best, x[:2], chosen.takes_any_set_size, is_exportable(network))

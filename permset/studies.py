@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from permset import PermsetError
+from permset.entries import RunParams
 from permset.params import Params, describe
 
 TEST = "test."
@@ -53,6 +54,7 @@ def plan(params: Params, name: str) -> list[Point]:
         for settings, where in ((study.set, "set"), (chosen.set, f"runs.{variant}.set")):
             for path, value in settings.items():
                 base = _change(base, variant, path, value, f"{place}.{where}.{path}")
+        _check_axis(base.run(variant), study.axis, variant, place)
         for i, value in enumerate(study.values):
             tested = _change(base, variant, study.axis.removeprefix(TEST), value, f"{place}.values.{i}", study.axis)
             trained = base if study.axis.startswith(TEST) else tested
@@ -66,6 +68,14 @@ def plan(params: Params, name: str) -> list[Point]:
             )
             points.append(Point(name, variant, study.axis, json.dumps(value), tuple(candidates), tested))
     return points
+
+
+def _check_axis(run: RunParams, axis: str, name: str, place: str) -> None:
+    """Networks can be measured otherwise than they were trained if their weights stay what they are."""
+    if axis == f"{TEST}task.set_size" and not run.takes_any_set_size:
+        raise PermsetError(f"{place}.axis: {name} is for one set size; choose runs of a deepset or equivariant network")
+    if axis == f"{TEST}task.channels" or axis.startswith((f"{TEST}model.", f"{TEST}train.")):
+        raise PermsetError(f"{place}.axis: {axis} changes the weights of {name}; vary it without `{TEST}`")
 
 
 def _content(params: Params) -> dict[str, Any]:

@@ -1,4 +1,6 @@
+import copy
 import itertools
+import pickle
 from math import factorial
 
 import numpy as np
@@ -133,6 +135,15 @@ def test_groups_are_their_elements() -> None:
     assert PermutationGroup.dihedral(6) != GROUPS["C_6"]
     assert PermutationGroup.dihedral(3) == PermutationGroup.symmetric(3)
     assert str(GROUPS["S_2 × S_3"]) == "S_2 × S_3"
+
+
+def test_a_copy_is_the_same_group_also_when_it_has_been_used() -> None:
+    for group in GROUPS.values():
+        group.elements()
+        for copied in (copy.deepcopy(group), pickle.loads(pickle.dumps(group))):
+            assert copied == group
+            np.testing.assert_array_equal(copied.elements(), group.elements())
+            assert str(copied) == str(group)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,12 @@ def test_a_run_overrides_the_shared_training_settings(tmp_path: Path, data: dict
     assert params.train_of("mlp").steps == params.train.steps
 
 
+def test_epochs_are_counted_in_steps(tmp_path: Path, data: dict[str, Any]) -> None:
+    change(data, "runs.mlp.train", {"data": 100, "epochs": 5, "batch_size": 32})
+    settings = load(tmp_path, data).train_of("mlp")
+    assert (settings.bags, settings.steps, settings.batch_size) == (100, 16, 32)
+
+
 def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[str, Any]) -> None:
     text = yaml.safe_dump(data).replace("learning_rate: 0.01", "learning_rate: 1e-2")
     assert load(tmp_path, text).train.learning_rate == 0.01
@@ -89,6 +95,11 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             {"kind": "augmentation", "group": CYCLE},
             "runs.mlp.symmetrizer.group: cycles must be",
         ),
+        ("runs.mlp.train", {"data": 100, "steps": 5, "epochs": 3}, "runs.mlp.train: either steps or epochs"),
+        ("runs.mlp.train", {"epochs": 3}, "runs.mlp.train: epochs need a fixed sample"),
+        ("runs.mlp.train", {"batch_size": 33}, "runs.mlp.train: batch_size must be even"),
+        ("train.data", 33, "train.data"),
+        ("train.data", "old", "train.data"),
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
         ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian: variances must differ"),
         (

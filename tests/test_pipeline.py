@@ -20,7 +20,22 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TINY = {"seeds": 3}
-TINY_TRAIN = {"steps": 60, "batch_size": 20, "workers": 2, "best_over": 10}
+TINY_TRAIN = {"steps": 60, "batch_size": 20, "workers": 2, "best_over": 10, "measure_every": 20, "measure_sets": 20}
+TINY_STUDIES = {
+    "widths": {
+        "axis": "model.widths",
+        "values": [[3], [5]],
+        "runs": {"mlp": {}, "relu": {"run": "mlp", "set": {"model.activation": "relu"}}},
+        "learning_rates": [0.01, 0.03],
+        "show": ["accuracy", "loss"],
+    },
+    "set_size": {
+        "axis": "test.task.set_size",
+        "values": [5, 20],
+        "runs": {"deepset": {}},
+        "show": ["regret"],
+    },
+}
 
 
 class Project:
@@ -49,7 +64,8 @@ class Project:
         self.params = yaml.safe_load((root / "params.yaml").read_text())
         self.params |= TINY
         self.params["train"] |= TINY_TRAIN
-        self.params["tasks"]["unit_sum"]["test_sets"] = 200
+        self.params["tasks"] = {"unit_sum": self.params["tasks"]["unit_sum"] | {"test_sets": 200}}
+        self.params["studies"] = TINY_STUDIES
         self.params["certificate"] |= {"sets": 50, "permutations": 5, "approximate": 0.1}
         self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}
         average = {"kind": "average", "group": {"kind": "symmetric"}, "train_samples": 1}
@@ -89,7 +105,7 @@ class Project:
         return {path: path.read_bytes() for pattern in patterns for path in sorted(self.root.glob(pattern))}
 
 
-RESULTS = "results/*.csv", "results/*/*", "models/*", "data/*", "dvc.lock"
+RESULTS = "results/*.csv", "results/[!p]*/*", "results/permutations/*", "models/*", "data/*", "dvc.lock"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +129,7 @@ def untouched(project: Project) -> Iterator[None]:
 def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     graph = grimp.build_graph("permset", "stages")
-    for name in ("generate", "train", "evaluate", "plot"):
+    for name in ("generate", "train", "evaluate", "study", "plot"):
         modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
         packages = {module.partition(".")[0] for module in modules}
         imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}
@@ -137,12 +153,22 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert table["deepset"]["num_params"] == "62"
     assert table["deepset"]["verdict"] == "invariant"
     assert table["mlp"]["verdict"] == "not invariant"
-    for name in ("loss_unit_sum", "accuracy_unit_sum", "invariance_unit_sum", "batch_unit_sum"):
+    for name in (
+        "study_widths",
+        "study_set_size",
+        "curves_unit_sum",
+        "loss_unit_sum",
+        "accuracy_unit_sum",
+        "invariance_unit_sum",
+        "batch_unit_sum",
+    ):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
     orders = (project.root / "results/permutations/deepset.csv").read_text().splitlines()
     assert len(orders) == 5
 
-    runs = {run.data.tags["run"]: run for run in project.tracked()}
+    tracked = project.tracked()
+    assert sum("study" in run.data.tags for run in tracked) == 2 * 2 + 2, "a run a point"
+    runs = {run.data.tags["run"]: run for run in tracked if "study" not in run.data.tags}
     assert sorted(runs) == ["average", "comparison", "deepset", "mlp"]
     deepset = runs["deepset"]
     numbers = json.loads((project.root / "results/evaluate/deepset.json").read_text())["deepset"]
@@ -176,19 +202,58 @@ def test_all_over_again_gives_the_same_bytes(project: Project, untouched: None) 
     project.run("dvc", "repro", "-f", "train@deepset", "train@mlp", "evaluate@mlp", "plot")
 
 
+def test_a_shorter_study_computes_nothing_and_a_longer_one_its_new_points(project: Project) -> None:
+    before = project.bytes_of("results/studies/*")
+    table = project.root / "results/studies/widths.csv"
+    for values, rows in (([[3]], 6), ([[3], [5], [4]], 18)):
+        project.params["studies"]["widths"]["values"] = values
+        project.write_params()
+        kept = set((project.root / ".cache/points").iterdir())
+        ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro", "study@widths", "study@set_size"))
+        assert ran == ["check", "study@widths"]
+        assert len(set((project.root / ".cache/points").iterdir()) - kept) == (0 if len(values) == 1 else 2)
+        assert len(table.read_text().splitlines()) == 1 + rows
+    project.params["studies"]["widths"]["values"] = [[3], [5]]
+    project.write_params()
+    project.run("dvc", "repro")
+    assert project.bytes_of("results/studies/*") == before
+
+
+def test_a_study_that_is_killed_goes_on_from_its_finished_points(project: Project) -> None:
+    """And ends with the same bytes."""
+    before = project.bytes_of("results/studies/*")
+    cache = project.root / ".cache/points"
+    shutil.rmtree(cache)
+    command = [sys.executable, "-m", "stages.study", "widths"]
+    process = subprocess.Popen(command, cwd=project.root, env=project.environment)
+    while not (cache.is_dir() and any(cache.glob("*.json"))):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    time.sleep(1)
+    finished = {path: path.stat().st_mtime_ns for path in cache.glob("*.json")}
+    assert 1 <= len(finished) <= 4
+    project.run(*command)
+    assert len(list(cache.glob("*.json"))) == 4
+    assert all(path.stat().st_mtime_ns == time for path, time in finished.items())
+    assert project.bytes_of("results/studies/*") == before
+
+
 def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -> None:
     before = {run.data.tags["permset.digest"] for run in project.tracked()}
     output = project.run("dvc", "exp", "run", "-n", "mean-pooling", "-S", "runs.deepset.model.pooling=mean")
     ran = set(re.findall(r"Running stage '(\S+)'", output))
     assert {"train@deepset", "evaluate@deepset"} <= ran
-    assert not {"train@mlp", "generate@unit_sum"} & ran
+    assert "study@set_size" in ran, "it varies the deepset"
+    assert not {"train@mlp", "generate@unit_sum", "study@widths"} & ran
     new = [run for run in project.tracked() if run.data.tags["permset.digest"] not in before]
-    assert sorted(run.data.tags["run"] for run in new) == ["comparison", "deepset"]
+    assert sorted(run.data.tags["run"] for run in new if "study" not in run.data.tags) == ["comparison", "deepset"]
+    assert {run.data.tags.get("study") for run in new} == {None, "set_size"}, "which varies the deepset"
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
     project.run("git", "checkout", "-q", ".")
     ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro"))
     assert ran == ["check", "track"], "the rest is in DVC's cache"
-    assert len(project.tracked()) == len(before) + 2, "what was there before is found again"
+    assert len(project.tracked()) == len(before) + 4, "what was there before is found again"
 
 
 @pytest.mark.parametrize(
@@ -197,6 +262,7 @@ def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -
         ("train.learning_rate", -1, "params.yaml: train.learning_rate: Input should be greater than 0, got -1"),
         ("runs.mlp.model.width", 3, "params.yaml: runs.mlp.model.width: unknown key"),
         ("runs.mlp.task", "unit_product", "params.yaml: runs.mlp.task: no task is named 'unit_product'"),
+        ("studies.widths.axis", "model.width", "params.yaml: studies.widths.axis: the run 'mlp' has no model.width"),
         ("tasks.unit_sum.subset_sizes", [3, 30], "tasks.unit_sum: subset_sizes must lie between 1 and set_size 10"),
     ],
 )
