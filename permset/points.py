@@ -59,7 +59,9 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
         }
         numbers = {**_tested(point.tested, run, network, trained.state), **last, **start}
         lists = {key: value.tolist() for key, value in numbers.items()}
-        seeds = [about | {key: value[seed] for key, value in lists.items()} for seed in range(chosen.seeds)]
+        seeds = [
+            about | {"seed": seed} | {key: value[seed] for key, value in lists.items()} for seed in range(chosen.seeds)
+        ]
         curves = [
             [run, point.value, step, seed, *scores]
             for step, scores_of_seeds in zip(trained.measured.tolist(), trained.curves, strict=True)
@@ -97,7 +99,6 @@ def _tested(params: Params, run: str, network: Model, state: State) -> dict[str,
     some = group.sample(limits.shown, generator(limits.seed, "study")).numpy()
     some = np.concatenate([group.generators(), some])
     return {
-        "seed": np.arange(len(right)),
         "accuracy": right,
         "loss": binary_cross_entropy(logits.double(), y.double()).numpy(),
         "regret": task.bayes_accuracy - right,

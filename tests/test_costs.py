@@ -1,0 +1,21 @@
+import torch
+
+from permset.costs import flops
+from permset.models import MLP
+from permset.tasks import UnitSum
+from permset.training import Settings, costs
+
+
+def test_flops_are_those_of_the_matrix_products() -> None:
+    network, x = MLP(10, 1, [7]), torch.rand(32, 10, 1)
+    forward = 2 * 32 * (10 * 7 + 7 * 1)
+    assert flops(lambda: network(x)) == forward
+    # Backward: the gradients of both weights, and of the hidden layer, not of the data.
+    assert flops(lambda: network(x).sum().backward()) == 2 * forward + 2 * 32 * 7
+
+
+def test_costs_are_of_all_steps_and_of_one_bag() -> None:
+    settings = Settings(steps=100, batch_size=32, learning_rate=0.1)
+    cost = costs(lambda: MLP(10, 1, [7]), UnitSum().sample, settings)
+    assert cost["training_gflop"] == 100 * 32 * (2 * 2 * 77 + 2 * 7) / 1e9
+    assert cost["bag_kflop"] == 2 * 77 / 1e3
