@@ -123,7 +123,7 @@ def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         left.set(xscale="log", xlabel="parameters", ylabel="test accuracy")
         right.set_yscale("symlog", linthresh=1e-4)
         right.set_ylim(bottom=-2e-5)
-        right.set(xscale="log", xlabel="parameters", ylabel="regret: Bayes accuracy − accuracy")
+        right.set(xscale="log", xlabel="parameters", ylabel="regret")
         figure.suptitle("Mean over seeds with its 95% confidence interval", fontsize=10)
         for axes in (left, right):
             axes.margins(x=0.1)
@@ -179,7 +179,7 @@ def batch_figure(x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " set
 LABELS = {
     "accuracy": "test accuracy",
     "loss": "test loss (nats)",
-    "regret": "regret: Bayes accuracy − accuracy",
+    "regret": "regret",
     "invariance": "relative change when reordered",
     "train_loss": "loss on training bags (nats)",
     "train_accuracy": "accuracy on training bags",

@@ -26,7 +26,7 @@ POINT_COLUMNS = (
     *("seed", "accuracy", "loss", "regret", "invariance", *CURVES),
     *("initial_spread", "initial_saturated", "initial_gradient", "pooled_spread"),
 )
-CURVE_COLUMNS = "run", "value", "step", "seed", *CURVES
+CURVE_COLUMNS = "run", "value", "step", *CURVES
 # Of a sigmoid: where its derivative, and with it what passes back through it, is less than this.
 SATURATED = 1e-3
 
@@ -34,7 +34,7 @@ Table = list[list[str | int | float]]
 
 
 def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
-    """For each point `seeds`, a row of POINT_COLUMNS a seed, and `curves`, a row of CURVE_COLUMNS a step and seed.
+    """For each point `seeds`, a row of POINT_COLUMNS a seed, and `curves`, CURVE_COLUMNS a step: means of seeds.
 
     The points share their training. Its learning rate is the one of the lowest validation loss, the mean over seeds
     at the last step. PermsetError if the networks diverge with all learning rates.
@@ -63,9 +63,8 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
             about | {"seed": seed} | {key: value[seed] for key, value in lists.items()} for seed in range(chosen.seeds)
         ]
         curves = [
-            [run, point.value, step, seed, *scores]
-            for step, scores_of_seeds in zip(trained.measured.tolist(), trained.curves, strict=True)
-            for seed, scores in enumerate(scores_of_seeds.T.tolist())
+            [run, point.value, step, *scores]
+            for step, scores in zip(trained.measured.tolist(), trained.curves.mean(-1).tolist(), strict=True)
         ]
         results.append({"seeds": [[row[column] for column in POINT_COLUMNS] for row in seeds], "curves": curves})
     return results
