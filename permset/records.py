@@ -23,7 +23,7 @@ def records(params: Params) -> Iterator[Result]:
     for name in params.runs:
         yield run_record(params, name, numbers[name], [row for row in losses if row["run"] == name])
     for name in params.studies:
-        yield from point_records(read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}"))
+        yield from study_records(name, read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}"))
     yield comparison_record(params, numbers)
 
 
@@ -50,8 +50,10 @@ def run_record(params: Params, name: str, numbers: dict[str, Any], losses: Seque
     )
 
 
-def point_records(rows: Sequence[dict[str, str]]) -> Iterator[Result]:
-    """The mean over seeds of each number of a study's table, and the numbers that all seeds share."""
+def study_records(name: str, rows: Sequence[dict[str, str]]) -> Iterator[Result]:
+    """A study, and under it each of its points: means over seeds of each number in its table."""
+    study = Result(name, digest({"study": name}, []), {}, {}, {"study": name}, [])
+    yield study
     points: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
         points.setdefault((row["run"], row["value"]), []).append(row)
@@ -60,12 +62,13 @@ def point_records(rows: Sequence[dict[str, str]]) -> Iterator[Result]:
         numbers = seeds[0].keys() - {*ABOUT, "seed"}
         means = {key: sum(float(row[key]) for row in seeds) / len(seeds) for key in sorted(numbers)}
         yield Result(
-            name=f"{about['study']}: {run}, {about['axis']} = {value}",
+            name=f"{run}, {about['axis'].rpartition('.')[2]} = {value}",
             digest=digest({"rows": seeds}, []),
             params={**about, "seeds": len(seeds)},
             metrics={key: mean for key, mean in means.items() if not math.isnan(mean)},
-            tags={"study": about["study"], "run": run},
+            tags={"study": name, "run": run},
             files=[],
+            parent=study.digest,
         )
 
 

@@ -18,6 +18,7 @@ from filelock import FileLock
 from mlflow.entities import Metric, Run, RunStatus
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 EXPERIMENT = "permset"
 DIGEST = "permset.digest"
@@ -39,6 +40,8 @@ class Result:
     """metric → its steps and values"""
     log_inputs: Callable[[], object] = lambda: None
     """logs data sets and models into the active MLflow run"""
+    parent: str | None = None
+    """digest of an earlier result, under which this one is listed"""
 
 
 def project_root() -> Path:
@@ -69,8 +72,11 @@ def mirror(results: Sequence[Result]) -> None:
         for result in results:
             if result.digest not in held:
                 tags = {**result.tags, **_provenance(), DIGEST: result.digest}
+                if result.parent is not None:
+                    tags[MLFLOW_PARENT_RUN_ID] = held[result.parent]
                 with mlflow.start_run(experiment_id=experiment, run_name=result.name, tags=tags) as run:
                     _log(result, run.info.run_id)
+                held[result.digest] = run.info.run_id
 
 
 @contextmanager
@@ -91,14 +97,14 @@ def _store() -> Iterator[str]:
             yield experiment.experiment_id
 
 
-def _held(experiment: str) -> set[str]:
-    """Digests of the finished runs; what an interrupted mirror left unfinished is taken away."""
+def _held(experiment: str) -> dict[str, str]:
+    """Ids of the finished runs by their digests; what an interrupted mirror left unfinished is taken away."""
     client = mlflow.MlflowClient()
-    held = set()
+    held = {}
     runs: list[Run] = mlflow.search_runs([experiment], output_format="list", max_results=50_000)
     for run in runs:
         if run.info.status == RunStatus.to_string(RunStatus.FINISHED):
-            held.add(run.data.tags.get(DIGEST, ""))
+            held[run.data.tags.get(DIGEST, "")] = run.info.run_id
         elif DIGEST in run.data.tags:
             client.delete_run(run.info.run_id)
     return held

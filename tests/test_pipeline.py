@@ -167,7 +167,9 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert len(orders) == 5
 
     tracked = project.tracked()
-    assert sum("study" in run.data.tags for run in tracked) == 2 * 2 + 2, "a run a point"
+    parents = [run.data.tags["mlflow.parentRunId"] for run in tracked if "mlflow.parentRunId" in run.data.tags]
+    assert sorted(map(parents.count, set(parents))) == [2, 2 * 2], "a run a point, under one for its study"
+    assert {run.data.tags["study"] for run in tracked if run.info.run_id in parents} == {"widths", "set_size"}
     runs = {run.data.tags["run"]: run for run in tracked if "study" not in run.data.tags}
     assert sorted(runs) == ["average", "comparison", "deepset", "mlp"]
     deepset = runs["deepset"]
