@@ -43,15 +43,22 @@ def _fresh(sample: Sample, seed: int, device: torch.device) -> Callable[[int], t
 
 
 def _fixed(sample: Sample, bags: int, seed: int, device: torch.device) -> Callable[[int], tuple[Tensor, Tensor]]:
-    """Every epoch has each bag once, in a new order; epochs follow without a break, so that all batches are full."""
+    """Every epoch has each bag once, in a new order; epochs follow without a break, so that all batches are full.
+
+    The two classes take turns, as they do in what is drawn: batches of fixed and of fresh bags are alike.
+    """
     x, y = sample(bags, generator(seed, "bags", device))
     draws = generator(seed, "order", device)
     left = torch.empty(0, dtype=torch.long, device=device)
 
+    def epoch() -> Tensor:
+        classes = [torch.randperm(bags // 2, generator=draws, device=device) * 2 + label for label in (0, 1)]
+        return torch.stack(classes, 1).flatten()
+
     def take(count: int) -> tuple[Tensor, Tensor]:
         nonlocal left
         epochs = -(-(count - len(left)) // bags)
-        order = torch.cat([left, *(torch.randperm(bags, generator=draws, device=device) for _ in range(epochs))])
+        order = torch.cat([left, *(epoch() for _ in range(epochs))])
         left = order[count:]
         return x[order[:count]], y[order[:count]]
 

@@ -52,11 +52,22 @@ class PlotParams(Strict):
     """bags in the picture of a batch"""
 
 
+class ReportParams(Strict):
+    """When a network is said to match another."""
+
+    margin: Positive
+    """by which its accuracy may be lower"""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """of its seeds, that have to be within it"""
+
+
 class VariantParams(Strict):
     """A run of a study: an entry of `runs`, with some of its settings changed."""
 
     run: Name | None = None
     """entry of `runs`; the one of the variant's own name where it is not given"""
+    values: Annotated[list[Any], Field(min_length=1)] | None = None
+    """of the axis; the study's where they are not given"""
     set: dict[str, Any] = Field(default_factory=dict)
     """dotted path in the run's entry, or in its task's as `task.…`, → value"""
 
@@ -66,7 +77,7 @@ class StudyParams(Strict):
 
     axis: str
     """dotted path, as in `set`; `test.…` varies it in measuring the trained networks, and not in training"""
-    values: Annotated[list[Any], Field(min_length=1)]
+    values: Annotated[list[Any], Field(min_length=1)] | None = None
     runs: Annotated[dict[Name, VariantParams], Field(min_length=1)]
     set: dict[str, Any] = Field(default_factory=dict)
     """settings of all its runs"""
@@ -74,6 +85,12 @@ class StudyParams(Strict):
     """of which each value takes the one of the lowest validation loss; the run's own where they are not given"""
     show: Annotated[list[Shown], Field(min_length=1)]
     """what its figure shows"""
+    x: Literal["value", "num_params"] = "value"
+    """what it shows it against"""
+    beside: list[Name] = Field(default_factory=list)
+    """entries of `runs` whose results are drawn beside it"""
+    curves: bool = False
+    """whether a second figure shows loss and accuracy along the training"""
     slopes: dict[str, float] = Field(default_factory=dict)
     """powers of the axis that are drawn beside it"""
 
@@ -85,6 +102,7 @@ class Params(Strict):
     train: TrainParams
     certificate: CertificateParams
     plots: PlotParams
+    report: ReportParams
     tasks: Annotated[dict[Name, TaskParams], Field(min_length=1)]
     runs: Annotated[dict[Name, RunParams], Field(min_length=1)]
     studies: dict[Name, StudyParams] = Field(default_factory=dict)

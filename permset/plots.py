@@ -195,35 +195,83 @@ LABELS = {
 def study_figure(
     rows: Sequence[Mapping[str, str]],
     columns: Sequence[str],
+    against: str,
     slopes: Mapping[str, float],
     known: Mapping[str, Look],
+    beside: Sequence[Mapping[str, Any]],
     path: Path,
 ) -> None:
-    """Columns of a study's table against its axis: mean over seeds, and a band from the lowest to the highest.
+    """Columns of a study's table against its axis or its numbers of parameters: mean over seeds, band of all seeds.
 
-    Runs that are known from other figures look as they do there, those of the study alone in ways of their own.
+    Runs that are known from other figures look as they do there, those of the study alone in ways of their own. Runs
+    beside it are lines with their 95% intervals.
     """
-    runs = list(dict.fromkeys(row["run"] for row in rows))
-    free = (look for look in looks(range(99)).values() if look not in {known.get(run) for run in runs})
-    every = {run: known.get(run) or next(free) for run in runs}
+    every = _looks_of_study([row["run"] for row in rows], known, [row["run"] for row in beside])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.5 * len(columns), 4))
-        panels = np.atleast_1d(figure.subplots(1, len(columns)))
+        grid = (2, -(-len(columns) // 2)) if len(columns) > 3 else (1, len(columns))
+        figure = Figure(figsize=(4.5 * grid[1], 3.6 * grid[0] + 0.6))
+        panels = figure.subplots(*grid, squeeze=False).ravel()
         for axes, column in zip(panels, columns, strict=True):
-            for run, look in every.items():
-                points = _points([row for row in rows if row["run"] == run], column)
+            for run in dict.fromkeys(row["run"] for row in rows):
+                look, points = every[run], _points([row for row in rows if row["run"] == run], column, against)
                 style = {"color": look.colour, "marker": look.marker, "markersize": 4}
                 axes.plot(points.x, points.mean, look.dashes, **style, label=run)
                 axes.fill_between(points.x, points.low, points.high, color=look.colour, alpha=0.15, linewidth=0)
                 if column in slopes:
                     x = np.array(points.x, dtype=float)
                     guide = points.mean[-1] * (x / x[-1]) ** slopes[column]
-                    name = f"slope {slopes[column]:g}" if run == runs[0] else None
+                    name = f"slope {slopes[column]:g}" if run == rows[0]["run"] else None
                     axes.plot(x, guide, ":", color="black", linewidth=1, label=name)
-            _scale(axes, rows, column)
+            for row in beside:
+                if column in row:
+                    look = every[row["run"]]
+                    axes.axhline(row[column], linestyle="--", color=look.colour, label=row["run"])
+                    if row[f"{column}_low"] is not None:
+                        axes.axhspan(row[f"{column}_low"], row[f"{column}_high"], color=look.colour, alpha=0.15)
+            if column == "accuracy":
+                bayes = _points(rows, "bayes_accuracy", against)
+                axes.plot(bayes.x, bayes.mean, "--", color="gray", linewidth=1, label="Bayes accuracy")
+            _scale(axes, rows, column, against)
         figure.suptitle("Mean over seeds, band from the lowest to the highest seed", fontsize=10)
         _legend_below(figure, panels[0])
         _save(figure, path)
+
+
+def study_curves_figure(rows: Sequence[Mapping[str, str]], axis: str, path: Path) -> None:
+    """Loss along the training for each value of a study's axis, a panel a run: mean over seeds."""
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    values = list(dict.fromkeys(row["value"] for row in rows))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.5 * len(runs), 4.2))
+        panels = figure.subplots(1, len(runs), squeeze=False, sharey=True).ravel()
+        # Shades of one colour, since these are not runs, whose colours they must not take.
+        shades = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(values)))
+        for axes, run in zip(panels, runs, strict=True):
+            for value, shade in zip(values, shades, strict=True):
+                mine = [row for row in rows if (row["run"], row["value"]) == (run, value)]
+                step = [int(row["step"]) for row in mine]
+                label = f"{axis} = {json.loads(value)}"
+                axes.plot(step, [float(row["validation_loss"]) for row in mine], color=shade, label=label)
+                axes.plot(step, [float(row["train_loss"]) for row in mine], ":", color=shade)
+            axes.set(xlabel="training step", yscale="log")
+            axes.set_title(run, fontsize=10)
+        panels[0].set_ylabel("binary cross-entropy (nats)")
+        title = "Mean over seeds; solid: bags drawn apart from training; dotted: bags of the last training steps"
+        figure.suptitle(title, fontsize=10, wrap=True)
+        _legend_below(figure, panels[0])
+        _save(figure, path)
+
+
+def _looks_of_study(runs: Sequence[str], known: Mapping[str, Look], beside: Sequence[str]) -> dict[str, Look]:
+    every = list(dict.fromkeys([*runs, *beside]))
+    taken = {known[run] for run in every if run in known}
+    free = (look for look in looks(range(99)).values() if look not in taken)
+    chosen: dict[str, Look] = {}
+    for run in every:
+        look = known.get(run)
+        # Runs of different tasks may look the same; side by side they must not.
+        chosen[run] = look if look is not None and look not in chosen.values() else next(free)
+    return chosen
 
 
 class StudyPoints(NamedTuple):
@@ -233,31 +281,35 @@ class StudyPoints(NamedTuple):
     high: Float[np.ndarray, " points"]
 
 
-def _points(rows: Sequence[Mapping[str, str]], column: str) -> StudyPoints:
-    values = list(dict.fromkeys(row["value"] for row in rows))
-    seeds = [[float(row[column]) for row in rows if row["value"] == value] for value in values]
-    x = [_place(next(row for row in rows if row["value"] == value)) for value in values]
-    return StudyPoints(x, *(np.array([of(some) for some in seeds]) for of in (np.mean, np.min, np.max)))
+def _points(rows: Sequence[Mapping[str, str]], column: str, against: str) -> StudyPoints:
+    places: dict[Any, list[float]] = {}
+    for row in rows:
+        places.setdefault(_place(row, against), []).append(float(row[column]))
+    x = list(places)
+    if not any(isinstance(place, str) for place in x):
+        x.sort()
+    return StudyPoints(x, *(np.array([of(places[place]) for place in x]) for of in (np.mean, np.min, np.max)))
 
 
-def _place(row: Mapping[str, str]) -> Any:
-    """Where a value lies on its axis: widths and other lists at their number of parameters, all else at itself."""
-    value = json.loads(row["value"])
-    return int(row["num_params"]) if isinstance(value, list) else value
+def _place(row: Mapping[str, str], against: str) -> Any:
+    """Where a row lies on its axis: at a number, or at a name for what is none."""
+    value = int(row["num_params"]) if against == "num_params" else json.loads(row["value"])
+    return value if isinstance(value, int | float) else str(value)
 
 
-def _scale(axes: Axes, rows: Sequence[Mapping[str, str]], column: str) -> None:
+def _scale(axes: Axes, rows: Sequence[Mapping[str, str]], column: str, against: str) -> None:
     """Logarithmic where a column or axis spans a power of ten and stays above zero."""
-    x = [_place(row) for row in rows]
+    x = [_place(row, against) for row in rows]
     y = [float(row[column]) for row in rows]
-    if not any(isinstance(value, str) for value in x) and min(x) > 0 and max(x) >= 10 * min(x):
+    if any(isinstance(place, str) for place in x):
+        axes.tick_params(axis="x", labelrotation=20 if max(len(str(place)) for place in x) > 5 else 0)
+    elif min(x) > 0 and max(x) >= 10 * min(x):
         axes.set_xscale("log")
     if min(y) > 0 and max(y) >= 10 * min(y):
         axes.set_yscale("log")
     elif "accuracy" in column or "saturated" in column:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    is_list = isinstance(json.loads(rows[0]["value"]), list)
-    axes.set(xlabel="parameters" if is_list else rows[0]["axis"], ylabel=LABELS[column])
+    axes.set(xlabel="parameters" if against == "num_params" else rows[0]["axis"], ylabel=LABELS[column])
 
 
 def _log_where_it_spans(axes: Axes) -> None:

@@ -75,11 +75,11 @@ def study_records(name: str, rows: Sequence[dict[str, str]]) -> Iterator[Result]
 def comparison_record(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
     kinds = "loss", "curves", "accuracy", "invariance", "batch"
     paths = [Path(f"results/figures/{kind}_{task}.png") for task in params.tasks for kind in kinds]
-    paths += [Path(f"results/figures/study_{study}.png") for study in params.studies]
-    table = Path("results/summary.csv")
+    paths += sorted(Path("results/figures").glob("study_*.png"))
+    table, page = Path("results/summary.csv"), Path("results/report.html")
     metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
     tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}
-    return Result("comparison", digest({}, [table, *paths]), {}, metrics, tags, [table, *paths])
+    return Result("comparison", digest({}, [page, table, *paths]), {}, metrics, tags, [page, table, *paths])
 
 
 def log_inputs(params: Params, name: str) -> None:

@@ -55,8 +55,11 @@ def plan(params: Params, name: str) -> list[Point]:
             for path, value in settings.items():
                 base = _change(base, variant, path, value, f"{place}.{where}.{path}")
         _check_axis(base.run(variant), study.axis, variant, place)
-        for i, value in enumerate(study.values):
-            tested = _change(base, variant, study.axis.removeprefix(TEST), value, f"{place}.values.{i}", study.axis)
+        values, where = (study.values, place) if chosen.values is None else (chosen.values, f"{place}.runs.{variant}")
+        if values is None:
+            raise PermsetError(f"{place}.values: missing; add it, or values of each of its runs")
+        for i, value in enumerate(values):
+            tested = _change(base, variant, study.axis.removeprefix(TEST), value, f"{where}.values.{i}", study.axis)
             trained = base if study.axis.startswith(TEST) else tested
             rates = study.learning_rates
             candidates = (
@@ -79,7 +82,9 @@ def _check_axis(run: RunParams, axis: str, name: str, place: str) -> None:
 
 
 def _content(params: Params) -> dict[str, Any]:
-    return params.model_dump(mode="json", exclude={"plots": True, "studies": True, "train": {"workers"}})
+    return params.model_dump(
+        mode="json", exclude={"plots": True, "report": True, "studies": True, "train": {"workers"}}
+    )
 
 
 def _only(params: Params, run: str, name: str) -> Params:
@@ -100,7 +105,7 @@ def _change(params: Params, run: str, path: str, value: Any, place: str, axis: s
         at = at.get(key) if isinstance(at, Mapping) else None
     if not isinstance(at, dict) or last not in at:
         known = f"; choose one of: {', '.join(at)}" if isinstance(at, dict) else ""
-        where = place if axis is None else place.rpartition(".values")[0] + ".axis"
+        where = place if axis is None else place.partition(".runs")[0].partition(".values")[0] + ".axis"
         raise PermsetError(f"{where}: the run {run!r} has no {axis or path}{known}")
     at[last] = value
     try:

@@ -1,6 +1,6 @@
 """Results as tables that people read, in Markdown."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 HEADER = (
     *("run", "method", "parameters", "training (GFLOP)", "a bag (kFLOP)", "accuracy (95% interval)", "regret"),
@@ -15,21 +15,23 @@ def markdown(rows: Iterable[Mapping[str, str]]) -> str:
     for row in rows:
         tasks.setdefault((row["task"], row["bayes_accuracy"]), []).append(row)
     return "\n".join(
-        f"**`{task}`**, Bayes accuracy {_percent(bayes)}:\n\n{_table(map(_cells, mine))}"
+        f"**`{task}`**, Bayes accuracy {_percent(bayes)}:\n\n{_table(map(cells, mine))}"
         for (task, bayes), mine in tasks.items()
     )
 
 
-def _table(lines: Iterable[tuple[str, ...]]) -> str:
+def _table(lines: Iterable[Sequence[str]]) -> str:
     rule = tuple("---" if name in TEXT else "---:" for name in HEADER)
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in [HEADER, rule, *lines])
+    code = ((f"`{name}`", *rest) for name, *rest in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in [HEADER, rule, *code])
 
 
-def _cells(row: Mapping[str, str]) -> tuple[str, ...]:
+def cells(row: Mapping[str, str]) -> tuple[str, ...]:
+    """A line of the table, in the order of HEADER."""
     interval = f" ({_percent(row['accuracy_low'])} – {_percent(row['accuracy_high'])})" if row["accuracy_low"] else ""
     return (
-        f"`{row['run']}`",
-        f"{row['model']}",
+        row["run"],
+        row["model"],
         f"{int(row['num_params']):,}",
         _three_digits(row["training_gflop"]),
         _three_digits(row["bag_kflop"]),

@@ -33,7 +33,7 @@ def plot() -> None:
     }
     points = ((name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True))
     write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
-    figures = study_figures(params)
+    figures = study_figures(params, rows)
     for task in params.tasks:
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
     for name, draw in figures.items():
@@ -57,15 +57,19 @@ def task_figures(
     }
 
 
-def study_figures(params: Params) -> dict[str, Draw]:
+def study_figures(params: Params, rows: list[dict[str, Any]]) -> dict[str, Draw]:
     known: dict[str, plots.Look] = {}
     for task in params.tasks:
         known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
-    tables = {name: read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}") for name in params.studies}
-    return {
-        f"study_{name}": partial(plots.study_figure, tables[name], study.show, study.slopes, known)
-        for name, study in params.studies.items()
-    }
+    figures: dict[str, Draw] = {}
+    for name, study in params.studies.items():
+        table = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
+        beside = [row for row in rows if row["run"] in study.beside]
+        figures[f"study_{name}"] = partial(plots.study_figure, table, study.show, study.x, study.slopes, known, beside)
+        if study.curves:
+            curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
+            figures[f"study_{name}_curves"] = partial(plots.study_curves_figure, curves, study.axis)
+    return figures
 
 
 if __name__ == "__main__":

@@ -152,6 +152,7 @@ def test_every_epoch_has_each_bag_of_a_fixed_sample_once(batch_size: int) -> Non
     assert len(epochs) == 70
     assert all(sorted(epoch) == sorted(epochs[0]) for epoch in epochs)
     assert len(set(epochs)) == 70, "each in an order of its own"
+    assert (y[: 70 * bags].unflatten(0, (-1, 2)).sum(1) == 1).all(), "classes take turns"
     assert len(set(zip(x[:, 0, 0].tolist(), y.tolist(), strict=True))) == bags, "labels stay with their bags"
     other = next(batches(network, gaussian_sample, steps, batch_size, 1, torch.device("cpu"), bags))
     assert not set(other[0][..., 0, 0].flatten().tolist()) & set(epochs[0]), "another seed has another sample"
