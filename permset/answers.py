@@ -12,7 +12,7 @@ Rows = Sequence[Mapping[str, str]]
 ROUNDING = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """A run of a study at one value: every column of its table over the seeds."""
 

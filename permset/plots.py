@@ -285,10 +285,10 @@ def _points(rows: Sequence[Mapping[str, str]], column: str, against: str) -> Stu
     places: dict[Any, list[float]] = {}
     for row in rows:
         places.setdefault(_place(row, against), []).append(float(row[column]))
-    x = list(places)
-    if not any(isinstance(place, str) for place in x):
-        x.sort()
-    return StudyPoints(x, *(np.array([of(places[place]) for place in x]) for of in (np.mean, np.min, np.max)))
+    names = any(isinstance(place, str) for place in places)
+    order = list(places) if names else sorted(places)
+    x = [str(place) for place in order] if names else order
+    return StudyPoints(x, *(np.array([of(places[place]) for place in order]) for of in (np.mean, np.min, np.max)))
 
 
 def _place(row: Mapping[str, str], against: str) -> Any:
