@@ -84,8 +84,8 @@ def element_nonlinearity(points: Sequence[Point]) -> str:
     loss, least = min(point.mean("loss") for point in flat), min(point.mean("accuracy") for point in other)
     return (
         f"Without it all bags pool to the same value (to {spread:.0e} of it) and {learnt}: accuracy {percent(worst)} "
-        f"and loss {loss:.4f} at best over all widths (ln 2 = {np.log(2):.4f}); with it accuracy is {percent(least)} "
-        f"to {percent(best)}."
+        f"and loss {loss:.4f} at best over all widths (ln 2 = {np.log(2):.4f}); with it accuracy is "
+        f"{_span(percent(least), percent(best))}."
     )
 
 
@@ -95,8 +95,8 @@ def channel_reduction(points: Sequence[Point]) -> str:
         saturated = [point.mean("initial_saturated") for point in some]
         regret = [point.mean("regret") for point in some]
         parts.append(
-            f"{run}: {percent(min(saturated), 0)} to {percent(max(saturated), 0)} of the outputs are saturated before "
-            f"training, regret {min(regret):.3f} to {max(regret):.3f} after it"
+            f"{run}: {_span(percent(min(saturated), 0), percent(max(saturated), 0))} of the outputs are saturated "
+            f"before training, regret {_span(f'{min(regret):.3f}', f'{max(regret):.3f}')} after it"
         )
     runs = runs_of(points)
     best = min(runs, key=lambda run: np.mean([point.mean("regret") for point in runs[run]]))
@@ -125,7 +125,7 @@ def sample_efficiency(points: Sequence[Point], tasks: Mapping[str, str]) -> str:
         wins = []
         for value in dict.fromkeys(point.value for point in mine):
             best = min((p for p in mine if p.value == value), key=lambda point: point.mean("regret"))
-            wins.append(f"{best.run} at {value} bags (regret {best.mean('regret'):.4f})")
+            wins.append(f"{best.run} at {_count(value)} bags (regret {best.mean('regret'):.4f})")
         parts.append(f"on {task}, {', '.join(wins)}")
     return f"The winner is {'; '.join(parts)}."
 
@@ -164,6 +164,16 @@ def in_general(points: Sequence[Point]) -> str:
         best = min(some, key=lambda point: point.mean("regret"))
         parts.append(f"{run} at {best.value} (regret {best.mean('regret'):.4f}, loss {best.mean('loss'):.4f})")
     return f"Least regret: {'; '.join(parts)}."
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _count(value: str) -> str:
+    """A number of bags, or `fresh`."""
+    size = json.loads(value)
+    return f"{size:,}" if isinstance(size, int) else str(size)
 
 
 def percent(share: float | str, digits: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 
 from permset.files import write_json
 
-FOLDER = Path(".cache/points")
+# In the real project, also inside the copy in which DVC runs a queued experiment.
+FOLDER = Path(os.environ.get("DVC_ROOT", ""), ".cache/points")
 
 
 class Cache:

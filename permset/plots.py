@@ -185,10 +185,10 @@ LABELS = {
     "train_accuracy": "accuracy on training bags",
     "validation_loss": "loss on validation bags (nats)",
     "validation_accuracy": "accuracy on validation bags",
-    "initial_spread": "spread of logits before training",
-    "initial_saturated": "share of saturated outputs before training",
+    "initial_spread": "spread of first logits",
+    "initial_saturated": "saturated before training",
     "initial_gradient": "norm of the first gradient",
-    "pooled_spread": "relative spread of pooled values over bags",
+    "pooled_spread": "relative spread of pooled values",
 }
 
 
@@ -264,8 +264,8 @@ def study_curves_figure(rows: Sequence[Mapping[str, str]], axis: str, path: Path
 
 def _looks_of_study(runs: Sequence[str], known: Mapping[str, Look], beside: Sequence[str]) -> dict[str, Look]:
     every = list(dict.fromkeys([*runs, *beside]))
-    taken = {known[run] for run in every if run in known}
-    free = (look for look in looks(range(99)).values() if look not in taken)
+    # A look means the same run everywhere, also where the run itself is not in the figure.
+    free = (look for look in looks(range(99)).values() if look not in known.values())
     chosen: dict[str, Look] = {}
     for run in every:
         look = known.get(run)

@@ -163,6 +163,8 @@ def test_results_and_their_mirror(project: Project) -> None:
         "batch_unit_sum",
     ):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
+    page = (project.root / "results/report.html").read_text()
+    assert all(f'<h3 id="{study}">' in page for study in TINY_STUDIES)
     orders = (project.root / "results/permutations/deepset.csv").read_text().splitlines()
     assert len(orders) == 5
 
