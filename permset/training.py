@@ -138,12 +138,12 @@ def train_seeds(
         for row, b in enumerate(needed)
     ]
     if executor is None:
-        done = [_train_block(job) for job in jobs]
+        done = _train_blocks(jobs)
     else:
-        futures = [executor.submit(_train_block, job) for job in jobs]
+        futures = [executor.submit(_train_blocks, [job]) for job in jobs]
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()  # A failure is raised here, while other blocks are still at work.
-        done = [future.result() for future in futures]
+        done = [trained for future in futures for trained in future.result()]
     pick = [needed.index(seed // size) * size + seed % size for seed in seeds]
     state = {key: torch.cat([trained.state[key] for trained in done])[pick] for key in done[0].state}
     history = np.concatenate([trained.history for trained in done], axis=1)[:, pick]
@@ -179,16 +179,21 @@ class _Block:
     """line of the progress bar"""
 
 
-def _train_block(block: _Block) -> Trained:
+def _train_blocks(blocks: Sequence[_Block]) -> list[Trained]:
+    """One after another, of one network, so that its step is compiled once."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # Blocks are what runs in parallel; and rounding must not depend on the cores.
+    step, done = None, []
     try:
-        return _train_stack(block)
+        for block in blocks:
+            trained, step = _train_stack(block, step)
+            done.append(trained)
+        return done
     finally:
         torch.set_num_threads(threads)
 
 
-def _train_stack(block: _Block) -> Trained:
+def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None]:
     settings, device = block.settings, block.device
     networks = [initialise(block.build, seed).to(device) for seed in block.seeds]
     state = stack(networks)
@@ -200,7 +205,6 @@ def _train_stack(block: _Block) -> Trained:
         for some in zip(*(block.sample(settings.measure_sets, stream) for stream in unseen), strict=True)
     ]
     optimizer = torch.optim.Adam(weights, settings.learning_rate, fused=True)
-    step = None
     history: list[np.ndarray] = []
     measured: list[int] = []
     curves: list[np.ndarray] = []
@@ -224,7 +228,7 @@ def _train_stack(block: _Block) -> Trained:
             progress.set_postfix(loss=f"{losses[-1].mean():.2g}")
     state = {key: value.cpu() for key, value in state.items()}
     points = np.array(curves).reshape(len(measured), len(CURVES), len(networks))
-    return Trained(state, np.concatenate(history), np.array(measured, dtype=int), points)
+    return Trained(state, np.concatenate(history), np.array(measured, dtype=int), points), step
 
 
 def _take_steps(
