@@ -198,43 +198,62 @@ def study_figure(
     against: str,
     slopes: Mapping[str, float],
     known: Mapping[str, Look],
+    tasks: Mapping[str, str],
     beside: Sequence[Mapping[str, Any]],
     path: Path,
 ) -> None:
     """Columns of a study's table against its axis or its numbers of parameters: mean over seeds, band of all seeds.
 
-    Runs that are known from other figures look as they do there, those of the study alone in ways of their own. Runs
-    beside it are lines with their 95% intervals.
+    `tasks` says of which task a run is; each has its panels. Runs that are known from other figures look as they do
+    there, those of the study alone in ways of their own. Runs beside it are lines with their 95% intervals.
     """
-    every = _looks_of_study([row["run"] for row in rows], known, [row["run"] for row in beside])
+    looks_of = _looks_of_study([row["run"] for row in rows] + [row["run"] for row in beside], known)
+    groups = {task: [row for row in rows if tasks[row["run"]] == task] for task in dict.fromkeys(tasks.values())}
+    panels = [(task, column) for task in groups for column in columns]
+    wide = 2 if len(columns) > 3 else len(columns)
     with mpl.rc_context(STYLE):
-        grid = (2, -(-len(columns) // 2)) if len(columns) > 3 else (1, len(columns))
+        grid = -(-len(panels) // wide), wide
         figure = Figure(figsize=(4.5 * grid[1], 3.6 * grid[0] + 0.6))
-        panels = figure.subplots(*grid, squeeze=False).ravel()
-        for axes, column in zip(panels, columns, strict=True):
-            for run in dict.fromkeys(row["run"] for row in rows):
-                look, points = every[run], _points([row for row in rows if row["run"] == run], column, against)
-                style = {"color": look.colour, "marker": look.marker, "markersize": 4}
-                axes.plot(points.x, points.mean, look.dashes, **style, label=run)
-                axes.fill_between(points.x, points.low, points.high, color=look.colour, alpha=0.15, linewidth=0)
-                if column in slopes:
-                    x = np.array(points.x, dtype=float)
-                    guide = points.mean[-1] * (x / x[-1]) ** slopes[column]
-                    name = f"slope {slopes[column]:g}" if run == rows[0]["run"] else None
-                    axes.plot(x, guide, ":", color="black", linewidth=1, label=name)
+        grid_of_axes = figure.subplots(*grid, squeeze=False).ravel()
+        for axes, (task, column) in zip(grid_of_axes, panels, strict=True):
+            _study_panel(axes, groups[task], column, against, looks_of)
+            if column in slopes:
+                _slope(axes, slopes[column])
             for row in beside:
-                if column in row:
-                    look = every[row["run"]]
-                    axes.axhline(row[column], linestyle="--", color=look.colour, label=row["run"])
-                    if row[f"{column}_low"] is not None:
-                        axes.axhspan(row[f"{column}_low"], row[f"{column}_high"], color=look.colour, alpha=0.15)
-            if column == "accuracy":
-                bayes = _points(rows, "bayes_accuracy", against)
-                axes.plot(bayes.x, bayes.mean, "--", color="gray", linewidth=1, label="Bayes accuracy")
-            _scale(axes, rows, column, against)
+                _beside(axes, row, column, looks_of[row["run"]])
+            if len(groups) > 1:
+                axes.set_title(task, fontsize=10)
         figure.suptitle("Mean over seeds, band from the lowest to the highest seed", fontsize=10)
-        _legend_below(figure, panels[0])
+        _legend_below(figure, *grid_of_axes[:: len(columns)])
         _save(figure, path)
+
+
+def _study_panel(
+    axes: Axes, rows: Sequence[Mapping[str, str]], column: str, against: str, looks_of: Mapping[str, Look]
+) -> None:
+    for run in dict.fromkeys(row["run"] for row in rows):
+        look, points = looks_of[run], _points([row for row in rows if row["run"] == run], column, against)
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 4}
+        axes.plot(points.x, points.mean, look.dashes, **style, label=run)
+        axes.fill_between(points.x, points.low, points.high, color=look.colour, alpha=0.15, linewidth=0)
+    if column == "accuracy":
+        bayes = _points(rows, "bayes_accuracy", against)
+        axes.plot(bayes.x, bayes.mean, "--", color="gray", linewidth=1, label="Bayes accuracy")
+    _scale(axes, rows, column, against)
+
+
+def _slope(axes: Axes, power: float) -> None:
+    """A power of the axis through the end of each line."""
+    for i, line in enumerate(list(axes.lines)):
+        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
+        axes.plot(x, y[-1] * (x / x[-1]) ** power, ":", color="black", linewidth=1, label=f"slope {power:g}" * (i == 0))
+
+
+def _beside(axes: Axes, row: Mapping[str, Any], column: str, look: Look) -> None:
+    if column in row:
+        axes.axhline(row[column], linestyle="--", color=look.colour, label=row["run"])
+        if row[f"{column}_low"] is not None:
+            axes.axhspan(row[f"{column}_low"], row[f"{column}_high"], color=look.colour, alpha=0.15)
 
 
 def study_curves_figure(rows: Sequence[Mapping[str, str]], axis: str, path: Path) -> None:
@@ -262,16 +281,10 @@ def study_curves_figure(rows: Sequence[Mapping[str, str]], axis: str, path: Path
         _save(figure, path)
 
 
-def _looks_of_study(runs: Sequence[str], known: Mapping[str, Look], beside: Sequence[str]) -> dict[str, Look]:
-    every = list(dict.fromkeys([*runs, *beside]))
+def _looks_of_study(runs: Sequence[str], known: Mapping[str, Look]) -> dict[str, Look]:
     # A look means the same run everywhere, also where the run itself is not in the figure.
     free = (look for look in looks(range(99)).values() if look not in known.values())
-    chosen: dict[str, Look] = {}
-    for run in every:
-        look = known.get(run)
-        # Runs of different tasks may look the same; side by side they must not.
-        chosen[run] = look if look is not None and look not in chosen.values() else next(free)
-    return chosen
+    return {run: known.get(run) or next(free) for run in dict.fromkeys(runs)}
 
 
 class StudyPoints(NamedTuple):
@@ -319,9 +332,10 @@ def _log_where_it_spans(axes: Axes) -> None:
         axes.set_yscale("log")
 
 
-def _legend_below(figure: Figure, axes: Axes) -> None:
-    """Outside of the axes, where it hides no curve."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+def _legend_below(figure: Figure, *panels: Axes) -> None:
+    """Outside of the axes, where it hides no curve; one entry for each name."""
+    entries = {name: handle for axes in panels for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=3)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -64,8 +64,11 @@ def study_figures(params: Params, rows: list[dict[str, Any]]) -> dict[str, Draw]
     figures: dict[str, Draw] = {}
     for name, study in params.studies.items():
         table = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
+        tasks = {variant: params.run(chosen.run or variant).task for variant, chosen in study.runs.items()}
         beside = [row for row in rows if row["run"] in study.beside]
-        figures[f"study_{name}"] = partial(plots.study_figure, table, study.show, study.x, study.slopes, known, beside)
+        figures[f"study_{name}"] = partial(
+            plots.study_figure, table, study.show, study.x, study.slopes, known, tasks, beside
+        )
         if study.curves:
             curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
             figures[f"study_{name}_curves"] = partial(plots.study_curves_figure, curves, study.axis)

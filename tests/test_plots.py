@@ -9,10 +9,13 @@ from permset.plots import (
     COLOURS,
     accuracy_figure,
     batch_figure,
+    curves_figure,
     invariance_figure,
     looks,
     loss_curve,
     loss_figure,
+    study_curves_figure,
+    study_figure,
 )
 
 
@@ -47,7 +50,32 @@ ROW = {
 }
 ONE_SEED = ROW | {f"{value}_{end}": None for value in ("accuracy", "regret") for end in ("low", "high")}
 CURVES = {f"run{i}": loss_curve(np.random.default_rng(i).random((50, 3)), 10) for i in range(9)}
+STUDY = [
+    {"run": run, "value": value, "axis": "train.data", "num_params": "5", "accuracy": str(0.5 + i / 10), "seed": "0"}
+    | {"bayes_accuracy": "1.0", "regret": str(0.001 * 10**i)}
+    for run in ("a", "b")
+    for i, value in enumerate(("100", "1000", '"fresh"'))
+]
+STUDY_CURVES = [
+    {"run": row["run"], "value": row["value"], "step": step, "validation_loss": "0.5", "train_loss": "0.4"}
+    for row in STUDY
+    for step in ("10", "20")
+]
+BESIDE = [{"run": "c", **ROW}, {"run": "d", **ONE_SEED}]
+ONE_TASK, TWO_TASKS = {"a": "one", "b": "one"}, {"a": "one", "b": "two"}
+LOOKS = looks(["c", "a"])
 FIGURES = {
+    "study": partial(study_figure, STUDY, ["accuracy", "regret"], "value", {}, LOOKS, ONE_TASK, BESIDE),
+    "study_tasks": partial(study_figure, STUDY, ["regret"], "value", {}, LOOKS, TWO_TASKS, []),
+    "study_slope": partial(study_figure, STUDY[:2], ["regret"], "value", {"regret": 0.5}, LOOKS, {"a": "one"}, []),
+    "study_curves": partial(study_curves_figure, STUDY_CURVES, "train.data"),
+    "curves": partial(
+        curves_figure,
+        {
+            "a": {"step": np.arange(3)}
+            | {f"{of}_{what}": np.full((3, 2), 0.5) for of in ("train", "validation") for what in ("loss", "accuracy")}
+        },
+    ),
     "loss": partial(loss_figure, CURVES),
     "accuracy": partial(accuracy_figure, [{"run": "a", **ROW}, {"run": "b", **ONE_SEED}]),
     "invariance": partial(invariance_figure, [{"run": "a", **ROW}, {"run": "b", **ROW}], 1e-12, 0.1),
