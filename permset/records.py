@@ -75,7 +75,7 @@ def study_records(name: str, rows: Sequence[dict[str, str]]) -> Iterator[Result]
 def comparison_record(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
     kinds = "loss", "curves", "accuracy", "invariance", "batch"
     paths = [Path(f"results/figures/{kind}_{task}.png") for task in params.tasks for kind in kinds]
-    paths += sorted(Path("results/figures").glob("study_*.png"))
+    paths += sorted(Path("results/study_figures").glob("*.png"))
     table, page = Path("results/summary.csv"), Path("results/report.html")
     metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
     tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}

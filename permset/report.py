@@ -28,6 +28,7 @@ def render(
     permutations: Mapping[str, Rows],
     studies: Mapping[str, Rows],
     figures: Path,
+    study_figures: Path,
 ) -> str:
     """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -37,7 +38,8 @@ def render(
         for i, row in enumerate(next(iter(shown.values())))
     ]
     return environment.from_string(TEMPLATE.read_text()).render(
-        figure=partial(_figure, figures),
+        figure=_figure,
+        figures=figures,
         tasks=[_task(name, task, summary) for name, task in params.tasks.items()],
         seeds=params.seeds,
         header=HEADER,
@@ -45,12 +47,12 @@ def render(
         shown=list(shown),
         orders=orders,
         agreement=_agreement(shown),
-        studies=[_study(params, name, rows, summary) for name, rows in studies.items()],
+        studies=[_study(params, name, rows, summary, study_figures) for name, rows in studies.items()],
     )
 
 
-def _figure(folder: Path, name: str, caption: str) -> Markup:
-    data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
+def _figure(path: Path, caption: str) -> Markup:
+    data = base64.b64encode(path.read_bytes()).decode()
     source = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(Markup(data), caption)
     return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(source, escape(caption))
 
@@ -86,10 +88,10 @@ def _agreement(shown: Mapping[str, Rows]) -> str:
     return text
 
 
-def _study(params: Params, name: str, rows: Rows, summary: Rows) -> dict[str, Any]:
+def _study(params: Params, name: str, rows: Rows, summary: Rows, folder: Path) -> dict[str, Any]:
     study, text = params.study(name), yaml.safe_load(QUESTIONS.read_text()).get(name, {})
     points = points_of(rows)
-    figures = [f"study_{name}"] + ([f"study_{name}_curves"] if study.curves else [])
+    figures = [folder / f"{kind}.png" for kind in ([name, f"{name}_curves"] if study.curves else [name])]
     run = next(iter(study.runs))
     some = study.values or study.runs[run].values or []
     place = f"studies.{name}.values" if study.values else f"studies.{name}.runs.{run}.values"

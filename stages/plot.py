@@ -1,4 +1,4 @@
-"""plot: what all runs and studies gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
+"""plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from permset import plots
-from permset.files import keep_only, read_bags, read_csv, read_curves, read_history, read_json, write, write_csv
+from permset.files import keep_only, read_bags, read_curves, read_history, read_json, write, write_csv
 from permset.params import Params, load_params
 from stages import run
 
@@ -33,7 +33,7 @@ def plot() -> None:
     }
     points = ((name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True))
     write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
-    figures = study_figures(params, rows)
+    figures: dict[str, Draw] = {}
     for task in params.tasks:
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
     for name, draw in figures.items():
@@ -55,24 +55,6 @@ def task_figures(
         f"invariance_{task}": partial(plots.invariance_figure, rows, *limits),
         f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),
     }
-
-
-def study_figures(params: Params, rows: list[dict[str, Any]]) -> dict[str, Draw]:
-    known: dict[str, plots.Look] = {}
-    for task in params.tasks:
-        known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
-    figures: dict[str, Draw] = {}
-    for name, study in params.studies.items():
-        table = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
-        tasks = {variant: params.run(chosen.run or variant).task for variant, chosen in study.runs.items()}
-        beside = [row for row in rows if row["run"] in study.beside]
-        figures[f"study_{name}"] = partial(
-            plots.study_figure, table, study.show, study.x, study.slopes, known, tasks, beside
-        )
-        if study.curves:
-            curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
-            figures[f"study_{name}_curves"] = partial(plots.study_curves_figure, curves, study.axis)
-    return figures
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def report() -> None:
     }
     studies = {name: read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}") for name in params.studies}
     summary = read_csv(Path("results/summary.csv"), "plot")
-    page = render(params, summary, permutations, studies, Path("results/figures"))
+    page = render(params, summary, permutations, studies, Path("results/figures"), Path("results/study_figures"))
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

@@ -129,7 +129,7 @@ def untouched(project: Project) -> Iterator[None]:
 def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     graph = grimp.build_graph("permset", "stages")
-    for name in ("generate", "train", "evaluate", "study", "plot", "report"):
+    for name in ("generate", "train", "evaluate", "study", "plot", "plot_studies", "report"):
         modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
         packages = {module.partition(".")[0] for module in modules}
         imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}
@@ -163,6 +163,8 @@ def test_results_and_their_mirror(project: Project) -> None:
         "batch_unit_sum",
     ):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
+    figures_of_studies = {path.stem for path in (project.root / "results/study_figures").iterdir()}
+    assert figures_of_studies == set(TINY_STUDIES)
     page = (project.root / "results/report.html").read_text()
     assert all(f'<h3 id="{study}">' in page for study in TINY_STUDIES)
     orders = (project.root / "results/permutations/deepset.csv").read_text().splitlines()

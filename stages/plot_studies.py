@@ -1,0 +1,38 @@
+"""plot_studies: what all studies gave → results/study_figures/*.png"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from permset import plots
+from permset.files import keep_only, read_csv, read_json, write
+from permset.params import load_params
+from stages import run
+
+FIGURES = Path("results/study_figures")
+
+
+def plot_studies() -> None:
+    params = load_params()
+    known: dict[str, plots.Look] = {}
+    for task in params.tasks:
+        known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
+    figures: dict[str, Callable[[Path], None]] = {}
+    for name, study in params.studies.items():
+        table = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
+        tasks = {variant: params.run(chosen.run or variant).task for variant, chosen in study.runs.items()}
+        beside = [
+            {"run": run} | read_json(Path(f"results/evaluate/{run}.json"), f"evaluate@{run}")[run]
+            for run in study.beside
+        ]
+        figures[name] = partial(plots.study_figure, table, study.show, study.x, study.slopes, known, tasks, beside)
+        if study.curves:
+            curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
+            figures[f"{name}_curves"] = partial(plots.study_curves_figure, curves, study.axis)
+    for name, draw in figures.items():
+        write(FIGURES / f"{name}.png", draw)
+    keep_only(FIGURES, [f"{name}.png" for name in figures])
+
+
+if __name__ == "__main__":
+    run(plot_studies)
