@@ -154,8 +154,6 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert table["deepset"]["verdict"] == "invariant"
     assert table["mlp"]["verdict"] == "not invariant"
     for name in (
-        "study_widths",
-        "study_set_size",
         "curves_unit_sum",
         "loss_unit_sum",
         "accuracy_unit_sum",
