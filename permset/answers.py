@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from permset.tables import percent
+
 Rows = Sequence[Mapping[str, str]]
 # Pooled values that differ by no more than this, relative to their size, agree to the rounding of float32 data.
 ROUNDING = 1e-6
@@ -90,17 +92,16 @@ def element_nonlinearity(points: Sequence[Point]) -> str:
 
 
 def channel_reduction(points: Sequence[Point]) -> str:
-    parts = []
+    parts, regrets = [], {}
     for run, some in runs_of(points).items():
         saturated = [point.mean("initial_saturated") for point in some]
         regret = [point.mean("regret") for point in some]
+        regrets[run] = float(np.mean(regret))
         parts.append(
             f"{run}: {_span(percent(min(saturated), 0), percent(max(saturated), 0))} of the outputs are saturated "
             f"before training, regret {_span(f'{min(regret):.3f}', f'{max(regret):.3f}')} after it"
         )
-    runs = runs_of(points)
-    best = min(runs, key=lambda run: np.mean([point.mean("regret") for point in runs[run]]))
-    worst = max(runs, key=lambda run: np.mean([point.mean("regret") for point in runs[run]]))
+    best, worst = min(regrets, key=regrets.__getitem__), max(regrets, key=regrets.__getitem__)
     return f"Over all widths and depths {best} does best and {worst} worst. " + "; ".join(parts) + "."
 
 
@@ -174,7 +175,3 @@ def _count(value: str) -> str:
     """A number of bags, or `fresh`."""
     size = json.loads(value)
     return f"{size:,}" if isinstance(size, int) else str(size)
-
-
-def percent(share: float | str, digits: int = 2) -> str:
-    return f"{100 * float(share):.{digits}f}%"

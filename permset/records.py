@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from permset.answers import points_of
 from permset.files import read_bags, read_csv, read_curves, read_json, read_model
 from permset.params import Params
 from permset.plots import looks
@@ -54,19 +55,15 @@ def study_records(name: str, rows: Sequence[dict[str, str]]) -> Iterator[Result]
     """A study, and under it each of its points: means over seeds of each number in its table."""
     study = Result(name, digest({"study": name}, []), {}, {}, {"study": name}, [])
     yield study
-    points: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows:
-        points.setdefault((row["run"], row["value"]), []).append(row)
-    for (run, value), seeds in points.items():
-        about = {key: seeds[0][key] for key in ABOUT}
-        numbers = seeds[0].keys() - {*ABOUT, "seed"}
-        means = {key: sum(float(row[key]) for row in seeds) / len(seeds) for key in sorted(numbers)}
+    for point in points_of(rows):
+        about = {key: point.rows[0][key] for key in ABOUT}
+        means = {key: point.mean(key) for key in sorted(point.rows[0].keys() - {*ABOUT, "seed"})}
         yield Result(
-            name=f"{run}, {about['axis'].rpartition('.')[2]} = {value}",
-            digest=digest({"rows": seeds}, []),
-            params={**about, "seeds": len(seeds)},
+            name=f"{point.run}, {about['axis'].rpartition('.')[2]} = {point.value}",
+            digest=digest({"rows": point.rows}, []),
+            params={**about, "seeds": len(point.rows)},
             metrics={key: mean for key, mean in means.items() if not math.isnan(mean)},
-            tags={"study": name, "run": run},
+            tags={"study": name, "run": point.run},
             files=[],
             parent=study.digest,
         )

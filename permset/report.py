@@ -12,10 +12,10 @@ import yaml
 from markupsafe import Markup, escape
 
 from permset import answers
-from permset.answers import Point, percent, points_of
+from permset.answers import Point, points_of
 from permset.entries import TaskParams
 from permset.params import Params
-from permset.tables import HEADER, TEXT, cells
+from permset.tables import HEADER, TEXT, cells, percent
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
@@ -37,6 +37,7 @@ def render(
         (row["order"], [f"{float(rows[i]['probability']):.6f}" for rows in shown.values()])
         for i, row in enumerate(next(iter(shown.values())))
     ]
+    texts = yaml.safe_load(QUESTIONS.read_text())
     return environment.from_string(TEMPLATE.read_text()).render(
         figure=_figure,
         figures=figures,
@@ -47,7 +48,9 @@ def render(
         shown=list(shown),
         orders=orders,
         agreement=_agreement(shown),
-        studies=[_study(params, name, rows, summary, study_figures) for name, rows in studies.items()],
+        studies=[
+            _study(params, name, texts.get(name, {}), rows, summary, study_figures) for name, rows in studies.items()
+        ],
     )
 
 
@@ -61,16 +64,17 @@ def _task(name: str, task: TaskParams, summary: Rows) -> dict[str, Any]:
     mine = [row for row in summary if row["task"] == name]
     if task.kind == "unit_sum":
         first, second = task.subset_sizes
+        drawn = ""
         about = (
             f"bags of {task.set_size} numbers that sum to 1; {first} of them are 1/{first} in class 0, "
             f"{second} of them 1/{second} in class 1, the rest 0."
         )
     else:
+        drawn = ", first channel"
         about = (
             f"bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
             f"variance is {task.variances[0]:g} in class 0 and {task.variances[1]:g} in class 1."
         )
-    drawn = ", first channel" if task.kind == "gaussian_variance" else ""
     bayes = percent(mine[0]["bayes_accuracy"]) if mine else "known"
     return {"name": name, "about": about, "drawn": drawn, "bayes": bayes, "rows": [cells(row) for row in mine]}
 
@@ -88,9 +92,10 @@ def _agreement(shown: Mapping[str, Rows]) -> str:
     return text
 
 
-def _study(params: Params, name: str, rows: Rows, summary: Rows, folder: Path) -> dict[str, Any]:
-    study, text = params.study(name), yaml.safe_load(QUESTIONS.read_text()).get(name, {})
-    points = points_of(rows)
+def _study(
+    params: Params, name: str, text: Mapping[str, str], rows: Rows, summary: Rows, folder: Path
+) -> dict[str, Any]:
+    study, points = params.study(name), points_of(rows)
     figures = [folder / f"{kind}.png" for kind in ([name, f"{name}_curves"] if study.curves else [name])]
     run = next(iter(study.runs))
     some = study.values or study.runs[run].values or []
@@ -117,7 +122,7 @@ def _answer(params: Params, name: str, points: Sequence[Point], summary: Rows) -
         "set_size": answers.set_size,
         "averaging_samples": answers.averaging_samples,
     }
-    if name == "mlp_capacity" and beside:
-        limits = params.report
-        return answers.mlp_capacity(points, beside[0], limits.margin, limits.share)
+    if beside:
+        limits = params.report.model_dump()
+        answer["mlp_capacity"] = partial(answers.mlp_capacity, deepset=beside[0], **limits)
     return answer.get(name, answers.in_general)(points)

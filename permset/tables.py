@@ -15,7 +15,7 @@ def markdown(rows: Iterable[Mapping[str, str]]) -> str:
     for row in rows:
         tasks.setdefault((row["task"], row["bayes_accuracy"]), []).append(row)
     return "\n".join(
-        f"**`{task}`**, Bayes accuracy {_percent(bayes)}:\n\n{_table(map(cells, mine))}"
+        f"**`{task}`**, Bayes accuracy {percent(bayes)}:\n\n{_table(map(cells, mine))}"
         for (task, bayes), mine in tasks.items()
     )
 
@@ -28,22 +28,22 @@ def _table(lines: Iterable[Sequence[str]]) -> str:
 
 def cells(row: Mapping[str, str]) -> tuple[str, ...]:
     """A line of the table, in the order of HEADER."""
-    interval = f" ({_percent(row['accuracy_low'])} – {_percent(row['accuracy_high'])})" if row["accuracy_low"] else ""
+    interval = f" ({percent(row['accuracy_low'])} – {percent(row['accuracy_high'])})" if row["accuracy_low"] else ""
     return (
         row["run"],
         row["model"],
         f"{int(row['num_params']):,}",
         _three_digits(row["training_gflop"]),
         _three_digits(row["bag_kflop"]),
-        _percent(row["accuracy"]) + interval,
+        percent(row["accuracy"]) + interval,
         f"{float(row['regret']):.4f}",
         f"{float(row['invariance_float64']):.0e}",
         f"{row['verdict']} under {row['group']}",
     )
 
 
-def _percent(share: str) -> str:
-    return f"{100 * float(share):.2f}%"
+def percent(share: float | str, digits: int = 2) -> str:
+    return f"{100 * float(share):.{digits}f}%"
 
 
 def _three_digits(value: str) -> str:

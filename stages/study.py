@@ -20,7 +20,7 @@ from stages import run
 def study(name: str) -> None:
     params, cache = load_params(), Cache()
     points = plan(params, name)
-    # Points that are measured on the same trained networks are one job; large ones first, so that no core ends late.
+    # Points that are measured on the same trained networks are one job.
     jobs = [list(job) for _, job in groupby(points, key=lambda point: point.candidates)]
     todo = [job for job in jobs if any(cache.get(point.digest) is None for point in job)]
     with (

@@ -8,19 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_groups import GROUPS as KNOWN
 from scipy import stats
 
 from permset import PermsetError
 from permset.groups import Permutation, PermutationGroup, act
 from permset.randomness import generator
 
-GROUPS = {
-    "S_5": PermutationGroup.symmetric(5),
-    "C_6": PermutationGroup.cyclic(6),
-    "D_4": PermutationGroup.dihedral(4),
-    "S_2 × S_3": PermutationGroup.blocks([2, 3]),
-    "trivial": PermutationGroup.trivial(3),
-    "S_1": PermutationGroup.symmetric(1),
+GROUPS = KNOWN | {
     "A_4": PermutationGroup([Permutation.from_cycles(4, (0, 1, 2)), Permutation.from_cycles(4, (1, 2, 3))]),
     "Klein": PermutationGroup([Permutation.from_cycles(4, (0, 1), (2, 3)), Permutation.from_cycles(4, (0, 2), (1, 3))]),
 }

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_groups import GROUPS
 from torch import Tensor, nn
 
 from permset import PermsetError
@@ -24,14 +25,6 @@ from permset.symmetrizers import (
     arrangements,
 )
 
-GROUPS = {
-    "S_5": PermutationGroup.symmetric(5),
-    "C_6": PermutationGroup.cyclic(6),
-    "D_4": PermutationGroup.dihedral(4),
-    "S_2 × S_3": PermutationGroup.blocks([2, 3]),
-    "trivial": PermutationGroup.trivial(3),
-    "S_1": PermutationGroup.symmetric(1),
-}
 CHANNELS = 2
 
 
