@@ -23,7 +23,7 @@ class Point:
     rows: Rows
 
     def __getitem__(self, column: str) -> Float[np.ndarray, " seeds"]:
-        return np.array([float(row[column]) for row in self.rows])
+        return np.array([float(row[column] or "nan") for row in self.rows])
 
     def mean(self, column: str) -> float:
         return float(self[column].mean())
@@ -159,12 +159,14 @@ def averaging_samples(points: Sequence[Point], close: float = 0.002) -> str:
 
 
 def in_general(points: Sequence[Point]) -> str:
-    """For a study of one's own: where each run did best."""
+    """For a study of one's own: where each run did best, by regret, or where no limit is known by test loss."""
+    by = "loss" if np.isnan([point.mean("regret") for point in points]).any() else "regret"
     parts = []
     for run, some in runs_of(points).items():
-        best = min(some, key=lambda point: point.mean("regret"))
-        parts.append(f"{run} at {best.value} (regret {best.mean('regret'):.4f}, loss {best.mean('loss'):.4f})")
-    return f"Least regret: {'; '.join(parts)}."
+        best = min(some, key=lambda point: point.mean(by))
+        more = "" if by == "loss" else f", loss {best.mean('loss'):.4f}"
+        parts.append(f"{run} at {best.value} ({by} {best.mean(by):.4f}{more})")
+    return f"Least {by}: {'; '.join(parts)}."
 
 
 def _span(low: str, high: str) -> str:

@@ -1,78 +1,15 @@
-"""The entries of params.yaml: tasks, groups, models, what wraps them, training, and runs, which name all these."""
+"""The entries of params.yaml: groups, models, what wraps them, training, and runs, which name all these."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
-# YAML 1.1, which PyYAML reads, takes 1e-3 for a text; pydantic's lax mode reads it as the number it is.
-Positive = Annotated[float, Field(gt=0, strict=False, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-# Class balance is exact in every draw, so their sizes are even.
-EvenCount = Annotated[int, Field(ge=2, multiple_of=2)]
-# Names become file names and DVC stage names.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+from permset.fields import Count, EvenCount, Name, Positive, Strict, or_number
+
 Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
-
-
-def _or(word: str, multiple_of: int) -> PlainValidator:
-    """A word, or a positive number; by one validator, since a union of types would give a line of error for each."""
-
-    def check(value: Any) -> Any:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if value != word and not (is_number and value > 0 and value % multiple_of == 0):
-            number = "an even number" if multiple_of == 2 else "a whole number"
-            raise ValueError(f"must be {word} or {number} above zero, got {value!r}")
-        return value
-
-    return PlainValidator(check)
-
-
-Data = Annotated[Literal["fresh"] | int, _or("fresh", multiple_of=2)]
-Workers = Annotated[Literal["auto"] | int, _or("auto", multiple_of=1)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class AnyTaskParams(Strict):
-    set_size: Count
-    """objects in a bag"""
-    test_sets: EvenCount
-    """bags in the fixed test set"""
-    test_seed: Annotated[int, Field(ge=0)]
-
-
-class UnitSumParams(AnyTaskParams):
-    """Bags in which a random subset of the objects shares a sum of one; its size is the class."""
-
-    kind: Literal["unit_sum"]
-    subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
-    """non-zero objects in a bag of class 0 and of class 1"""
-
-    @model_validator(mode="after")
-    def _subsets_fit(self) -> "UnitSumParams":
-        check_subset_sizes(self.set_size, self.subset_sizes)
-        return self
-
-
-class GaussianVarianceParams(AnyTaskParams):
-    """Bags of independent normal numbers of mean zero; their variance is the class."""
-
-    kind: Literal["gaussian_variance"]
-    channels: Count
-    """numbers an object"""
-    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
-    """of class 0 and of class 1"""
-
-    @model_validator(mode="after")
-    def _variances_differ(self) -> "GaussianVarianceParams":
-        if self.variances[0] == self.variances[1]:
-            raise ValueError(f"variances must differ to tell the classes apart, got {self.variances[0]} twice")
-        return self
-
-
-TaskParams = Annotated[UnitSumParams | GaussianVarianceParams, Field(discriminator="kind")]
+Data = Annotated[Literal["fresh"] | int, or_number("fresh", multiple_of=2)]
+Workers = Annotated[Literal["auto"] | int, or_number("auto", multiple_of=1)]
+PoolingKind = Literal["sum", "mean", "max", "min", "lse", "attention"]
 
 
 class NamedGroupParams(Strict):
@@ -108,7 +45,40 @@ class DeepSetParams(Strict):
     """hidden layers of the set-wise network"""
     element_activation: Activation
     set_activation: Activation
-    pooling: Literal["sum", "mean", "max"]
+    pooling: PoolingKind | Annotated[list[PoolingKind], Field(min_length=1)]
+    """of the objects' features; several kinds side by side"""
+    norm: Literal["none", "set"] = "none"
+    """before each activation of the element-wise network: over all objects and features of a bag"""
+
+
+class SetTransformerParams(Strict):
+    """Attention between objects, attention of learnt seeds to objects, a linear layer."""
+
+    kind: Literal["set_transformer"]
+    width: Count
+    heads: Count
+    blocks: Annotated[int, Field(ge=0)]
+    """of attention between objects"""
+    inducing: Count | None = None
+    """points through which objects attend to each other; to each other directly where they are not given"""
+    seeds: Count = 1
+    """that pool the objects"""
+    norm: Literal["none", "layer"] = "none"
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> "SetTransformerParams":
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads {self.heads}, got {self.width}")
+        return self
+
+
+class SVMParams(Strict):
+    """The yardstick: a support-vector machine (RBF) on statistics of each channel over the objects."""
+
+    kind: Literal["svm"]
+    statistics: Annotated[list[Literal["mean", "min", "max"]], Field(min_length=1)]
+    penalty: Positive
+    """scikit-learn's C"""
 
 
 class MLPParams(Strict):
@@ -142,7 +112,10 @@ class MultiChannelParams(Strict):
     activation: Activation
 
 
-ModelParams = Annotated[DeepSetParams | MLPParams | EquivariantParams | MultiChannelParams, Field(discriminator="kind")]
+ModelParams = Annotated[
+    DeepSetParams | SetTransformerParams | SVMParams | MLPParams | EquivariantParams | MultiChannelParams,
+    Field(discriminator="kind"),
+]
 
 
 class CanonicalParams(Strict):
@@ -190,6 +163,8 @@ class TrainParams(Strict):
     """of Adam, at the first step"""
     schedule: Literal["constant", "cosine"]
     """whether the learning rate stays or falls to zero along half a cosine"""
+    weight_decay: Annotated[float, Field(ge=0, strict=False, allow_inf_nan=False)]
+    """of AdamW; Adam where it is zero"""
     workers: Workers
     """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
     best_over: Count
@@ -198,12 +173,6 @@ class TrainParams(Strict):
     """steps between two points of the curves of training and validation"""
     measure_sets: EvenCount
     """bags on which a point is measured"""
-
-    @model_validator(mode="after")
-    def _classes_balance(self) -> "TrainParams":
-        if self.data == "fresh" and self.batch_size % 2:
-            raise ValueError(f"batch_size must be even to balance the classes of fresh bags, got {self.batch_size}")
-        return self
 
     @property
     def bags(self) -> int | None:
@@ -221,18 +190,23 @@ class TrainOverrides(Strict):
     batch_size: Count | None = None
     learning_rate: Positive | None = None
     schedule: Literal["constant", "cosine"] | None = None
+    weight_decay: Annotated[float, Field(ge=0, strict=False, allow_inf_nan=False)] | None = None
 
-    def over(self, shared: TrainParams) -> TrainParams:
-        """These in the place of the shared ones, epochs counted in steps; ValueError if they do not fit together."""
+    def over(self, shared: TrainParams, bags: int | None = None) -> TrainParams:
+        """These in the place of the shared ones, epochs over so many bags, or over those of `data`, counted in steps.
+
+        ValueError if they do not fit together.
+        """
         own = self.model_dump(exclude_none=True, exclude={"epochs"})
         settings = TrainParams.model_validate(shared.model_dump() | own)
         if self.epochs is None:
             return settings
+        bags = bags or settings.bags
         if self.steps is not None:
             raise ValueError("either steps or epochs can be given, got both")
-        if settings.bags is None:
+        if bags is None:
             raise ValueError("epochs need a fixed sample; give data as a number of bags, or steps in place of epochs")
-        return settings.model_copy(update={"steps": -(-self.epochs * settings.bags // settings.batch_size)})
+        return settings.model_copy(update={"steps": -(-self.epochs * bags // settings.batch_size)})
 
 
 class RunParams(Strict):
@@ -250,7 +224,9 @@ class RunParams(Strict):
     @property
     def takes_any_set_size(self) -> bool:
         """Whether its network, trained on bags of one size, can be used on others."""
-        by_model = self.model.kind == "deepset" or (self.model.kind == "equivariant" and self.model.group is None)
+        by_model = self.model.kind in ("deepset", "set_transformer", "svm") or (
+            self.model.kind == "equivariant" and self.model.group is None
+        )
         return by_model and (self.symmetrizer is None or self.symmetrizer.kind == "canonical")
 
     @property
@@ -259,16 +235,6 @@ class RunParams(Strict):
         parts = {"model": self.model, "symmetrizer": self.symmetrizer}
         found = {f"{name}.group": getattr(part, "group", None) for name, part in parts.items()}
         return {place: group for place, group in found.items() if group is not None}
-
-
-def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:
-    """Raise ValueError unless the two sizes fit into the set and tell the classes apart."""
-    first, second = subset_sizes
-    for size in (first, second):
-        if not 1 <= size <= set_size:
-            raise ValueError(f"subset_sizes must lie between 1 and set_size {set_size}, got {size}")
-    if first == second:
-        raise ValueError(f"subset_sizes must differ to tell the classes apart, got {first} twice")
 
 
 def mismatch(group: GroupParams, set_size: int) -> str | None:

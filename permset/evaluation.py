@@ -1,23 +1,26 @@
 """How good a network is, how far from the best possible, and how invariant: numbers, intervals, a certificate."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.special import stdtrit
 from torch import Tensor
 
 from permset import PermsetError
+from permset.bags import Bags
 from permset.groups import PermutationGroup, act
+from permset.masks import Mask
 from permset.params import CertificateParams
 from permset.randomness import generator
-from permset.scores import accuracy, binary_cross_entropy
+from permset.scores import BINARY, Target, predicted
 
-Predict = Callable[[Float[Tensor, "sets n c"]], Float[Tensor, "seeds sets 1"]]
+# Of bags (sets, n, c), and of a mask (sets, n) where there is one: (seeds, sets, outputs).
+Predict = Callable[..., Float[Tensor, "seeds sets outputs"]]
 Verdict = Literal["invariant", "approximate", "not invariant"]
 
 
@@ -57,38 +60,57 @@ class Certificate:
         return "approximate" if self.error <= approximate else "not invariant"
 
 
-def interval(values: Float[np.ndarray, " seeds"], confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean over seeds and the ends of its Student t interval; from a single seed none follows, and they are NaN."""
+def interval(
+    values: Float[np.ndarray, " seeds"], confidence: float = 0.95, overlap: float = 0.0
+) -> tuple[float, float, float]:
+    """Mean over seeds and the ends of its Student t interval; from a single seed none follows, and they are NaN.
+
+    Folds share most of their bags of training, and are no independent draws. `overlap`, test bags over bags of training
+    in each, widens the interval for that: the variance of the mean is (1/k + overlap)·s² (Nadeau & Bengio 2003,
+    Inference for the generalization error, section 3; for repeated folds Bouckaert & Frank 2004).
+    """
     mean = float(values.mean())
     if len(values) < 2:
         return mean, math.nan, math.nan
-    half = float(stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / len(values) ** 0.5)
+    half = float(
+        stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) * (1 / len(values) + overlap) ** 0.5
+    )
     return mean, mean - half, mean + half
 
 
 @torch.no_grad()
 def invariance_error(
-    predict: Predict, x: Float[Tensor, "sets n c"], permutations: Int[np.ndarray, "k n"]
+    predict: Predict, x: Float[Tensor, "sets n c"], permutations: Int[np.ndarray, "k n"], mask: Mask | None = None
 ) -> Float[np.ndarray, " seeds"]:
     """Largest relative change of each seed's outputs under any of the permutations, in the precision of x.
 
-    Relative to the seed's largest output, or to 1 where that is less: logits have a unit of their own, in
-    which one changes a probability by a quarter at most. A network whose output is not finite has error NaN.
+    A mask moves with its objects. The change is relative to the seed's largest output, or to 1 where that is less:
+    logits have a unit of their own, in which one changes a probability by a quarter at most. A network whose output is
+    not finite has error NaN.
     """
-    outputs = predict(x)
+
+    def moved(p: Int[np.ndarray, " n"]) -> Tensor:
+        return predict(act(p, x)) if mask is None else predict(act(p, x), mask[:, torch.as_tensor(p)])
+
+    outputs = moved(np.arange(x.shape[1]))
     change = torch.zeros(len(outputs), dtype=x.dtype)
     for p in permutations:
-        change = torch.maximum(change, (predict(act(p, x)) - outputs).abs().amax((1, 2)))
+        change = torch.maximum(change, (moved(p) - outputs).abs().amax((1, 2)))
     return (change / outputs.abs().amax((1, 2)).clamp(min=1)).double().numpy()
 
 
 def certify(
-    predict: Predict, x: Float[Tensor, "sets n c"], group: PermutationGroup, num_random: int, draws: torch.Generator
+    predict: Predict,
+    x: Float[Tensor, "sets n c"],
+    group: PermutationGroup,
+    num_random: int,
+    draws: torch.Generator,
+    mask: Mask | None = None,
 ) -> Certificate:
     """Measure invariance under the group's generators and random elements, in float64 and in float32."""
     permutations = group.generators(), group.sample(num_random, draws).numpy()
     errors = [
-        _worst(*invariance_error(predict, x.to(dtype), p))
+        _worst(*invariance_error(predict, x.to(dtype), p, mask))
         for dtype in (torch.float64, torch.float32)
         for p in permutations
     ]
@@ -96,20 +118,16 @@ def certify(
 
 
 def certified(
-    name: str,
-    claimed: PermutationGroup | None,
-    predict: Predict,
-    x: Float[Tensor, "sets n c"],
-    limits: CertificateParams,
+    name: str, claimed: PermutationGroup | None, predict: Predict, bags: Bags, limits: CertificateParams
 ) -> dict[str, float | str]:
     """The certificate under the group that a network claims, all permutations where it claims none, and its verdict.
 
     Also the error under all permutations. PermsetError if the network claims invariance and has lost it.
     """
-    x, draws = x[: limits.sets], generator(limits.seed, "certificate")
-    every = PermutationGroup.symmetric(x.shape[1])
+    draws = generator(limits.seed, "certificate")
+    every = PermutationGroup.symmetric(bags.x.shape[1])
     group = claimed or every
-    certificate = certify(predict, x, group, limits.permutations, draws)
+    certificate = certify(predict, bags.x, group, limits.permutations, draws, bags.mask)
     verdict = certificate.verdict(limits.invariant, limits.approximate)
     if claimed and verdict != "invariant":
         raise PermsetError(
@@ -118,43 +136,88 @@ def certified(
     symmetric = certificate.error
     if group != every:
         some = every.sample(limits.permutations, draws).numpy()
-        symmetric = float(invariance_error(predict, x.double(), some).max())
+        symmetric = float(invariance_error(predict, bags.x.double(), some, bags.mask).max())
     return {**certificate.as_dict(), "invariance_symmetric": symmetric, "group": str(group), "verdict": verdict}
 
 
 @torch.no_grad()
 def show_permutations(
-    predict: Predict, x: Float[Tensor, "1 n c"], permutations: Int[np.ndarray, "k n"], seed_index: int
+    predict: Predict,
+    x: Float[Tensor, "1 n c"],
+    permutations: Int[np.ndarray, "k n"],
+    seed_index: int,
+    target: Target = BINARY,
 ) -> list[tuple[str, float, float]]:
-    """The order, logit and probability of one bag as it is and under each permutation, for one seed."""
+    """The order, first output and reading of one bag as it is and under each permutation, for one seed."""
     orders = [np.arange(x.shape[1]), *permutations]
-    logits = torch.cat([predict(act(p, x))[seed_index, :, 0] for p in orders])
-    return [
-        (" ".join(map(str, p)), z, torch.sigmoid(torch.tensor(z)).item())
-        for p, z in zip(orders, logits.tolist(), strict=True)
-    ]
+    outputs = torch.cat([predict(act(p, x))[seed_index] for p in orders])
+    readings = target.reading(outputs).tolist()
+    names = [" ".join(map(str, p)) for p in orders]
+    return list(zip(names, outputs[:, 0].tolist(), readings, strict=True))
 
 
 def measure(
-    logits: Float[Tensor, "seeds sets 1"], labels: Float[Tensor, "sets 1"], bayes_accuracy: float
+    results: Sequence[tuple[Float[Tensor, "sets outputs"], Float[Tensor, "sets targets"]]],
+    target: Target = BINARY,
+    bayes_accuracy: float | None = None,
+    overlap: float = 0.0,
 ) -> dict[str, int | float | None]:
-    """Accuracy, loss (nats) and regret (Bayes accuracy − accuracy), each with its interval over seeds.
+    """Each metric with its interval over seeds, from outputs and labels of each seed's test bags; loss in nats.
 
-    Intervals end where the values that are possible at all do.
+    Accuracy, balanced accuracy (the mean over classes), AUC (area under the ROC curve, one class against the rest) and
+    regret (Bayes accuracy − accuracy) where that is known; or for real targets, in their units, mean absolute error
+    (mae), root mean square error (rmse) and R². Intervals end where the values that are possible at all do.
     """
-    right = accuracy(logits, labels).numpy()
-    metrics: dict[str, int | float | None] = {"num_seeds": len(right), "bayes_accuracy": bayes_accuracy}
-    possible = {"accuracy": (0, 1), "loss": (0, math.inf), "regret": (bayes_accuracy - 1, bayes_accuracy)}
-    loss = binary_cross_entropy(logits.double(), labels.double()).numpy()
-    values = {"accuracy": right, "loss": loss, "regret": bayes_accuracy - right}
+    metrics: dict[str, int | float | None] = {"num_seeds": len(results), "bayes_accuracy": bayes_accuracy}
+    of_seeds = [seed_metrics(*result, target) for result in results]
+    values = {name: np.array([one[name] for one in of_seeds]) for name in of_seeds[0]}
+    possible = dict.fromkeys(("loss", "mae", "rmse"), (0.0, math.inf)) | {"r2": (-math.inf, 1.0)}
+    if bayes_accuracy is not None:
+        values["regret"] = bayes_accuracy - values["accuracy"]
+        possible["regret"] = (bayes_accuracy - 1, bayes_accuracy)
     for name, value in values.items():
-        mean, low, high = interval(value)
-        least, most = possible[name]
-        if math.isnan(low):
-            metrics |= {name: mean, f"{name}_low": None, f"{name}_high": None}
-        else:
-            metrics |= {name: mean, f"{name}_low": max(low, least), f"{name}_high": min(high, most)}
+        known = value[~np.isnan(value)]
+        mean, low, high = interval(known, overlap=overlap) if len(known) else (math.nan,) * 3
+        least, most = possible.get(name, (0.0, 1.0))
+        ends = (max(low, least), min(high, most))
+        for suffix, number in zip(("", "_low", "_high"), (mean, *(ends if low == low else (low, high))), strict=True):
+            metrics[f"{name}{suffix}"] = None if math.isnan(number) else number
     return metrics
+
+
+def seed_metrics(
+    outputs: Float[Tensor, "sets outputs"], labels: Float[Tensor, "sets targets"], target: Target
+) -> dict[str, float]:
+    """Of one seed; NaN where a metric is not defined: the AUC of a class that has all bags, the R² of equal numbers."""
+    loss = {"loss": float(target.loss(outputs.double(), labels.double()))}
+    if target.kind == "real":
+        away = (outputs - labels).double()
+        spread = (labels - labels.mean(0)).double().square().mean(0)
+        r2 = float((1 - away.square().mean(0) / spread).mean()) if bool((spread > 0).all()) else math.nan
+        return {"mae": float(away.abs().mean()), "rmse": float(away.square().mean().sqrt()), "r2": r2, **loss}
+    right = predicted(outputs) == labels[:, 0]
+    classes = labels[:, 0].unique()
+    scores = outputs if target.kind == "classes" else torch.cat([-outputs, outputs], 1)
+    areas = [area_under_roc(scores[:, int(label)], labels[:, 0] == label) for label in classes]
+    return {
+        "accuracy": float(right.double().mean()),
+        "balanced_accuracy": float(np.mean([right[labels[:, 0] == label].double().mean() for label in classes])),
+        "auc": float(np.mean(areas)),
+        **loss,
+    }
+
+
+def area_under_roc(scores: Float[Tensor, " sets"], positive: Bool[Tensor, " sets"]) -> float:
+    """Share of pairs of a positive and another bag in which the positive one scores higher, ties for a half.
+
+    The Mann–Whitney statistic (Hanley & McNeil 1982, Radiology 143, p. 29).
+    """
+    count = int(positive.sum())
+    if count in (0, len(positive)):
+        return math.nan
+    others = scores[~positive].sort().values
+    below = sum(torch.searchsorted(others, scores[positive], right=right) for right in (False, True))
+    return float(torch.as_tensor(below).double().mean() / 2 / len(others))
 
 
 def _worst(*errors: float) -> float:

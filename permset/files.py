@@ -1,6 +1,7 @@
 """Files of the pipeline: written whole or not at all, and read with a clear word when they are not right."""
 
 import csv
+import io
 import json
 import os
 import pickle
@@ -11,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from permset import PermsetError
+from permset import Absent, PermsetError
+
+ABSENT = b"absent: "
 
 
 def write(path: Path, save: Callable[[Path], Any]) -> None:
@@ -38,6 +41,26 @@ def keep_only(folder: Path, names: Iterable[str]) -> None:
             path.unlink()
 
 
+def write_absent(path: Path, note: object) -> None:
+    """In the place of a file that cannot be made here: why. Reading it raises Absent with the note."""
+    write(path, lambda p: p.write_bytes(ABSENT + f"{note}\n".encode()))
+
+
+def check_present(path: Path) -> None:
+    """Raise Absent if the file says that it could not be made here."""
+    with path.open("rb") if path.is_file() else io.BytesIO() as file:
+        if file.read(len(ABSENT)) == ABSENT:
+            raise Absent(file.read().decode().strip())
+
+
+def is_present(path: Path) -> bool:
+    try:
+        check_present(path)
+    except Absent:
+        return False
+    return True
+
+
 def write_json(path: Path, value: Any) -> None:
     write(path, lambda p: p.write_text(json.dumps(value, indent=2) + "\n"))
 
@@ -54,28 +77,54 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write(path, save)
 
 
-def write_bags(path: Path, x: np.ndarray, y: np.ndarray) -> None:
-    """x (sets, n, channels) and y (sets, outputs)."""
-    write(path, lambda p: np.savez_compressed(p, x=x, y=y))
+def write_bags(path: Path, x: np.ndarray, y: np.ndarray, mask: np.ndarray | None = None) -> None:
+    """x (sets, n, channels), y (sets, targets), and mask (sets, n) where sizes differ."""
+    arrays = {"x": x, "y": y} | ({} if mask is None else {"mask": mask})
+    write(path, lambda p: np.savez_compressed(p, **arrays))  # type: ignore[arg-type]
 
 
-def read_bags(path: Path, shape: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """x (sets, n, channels) and y (sets, outputs), checked; `shape` is the (n, channels) that is expected."""
+def read_bags(path: Path) -> tuple[np.ndarray, ...]:
+    """x (sets, n, channels), y (sets, targets), and mask (sets, n) where sizes differ, checked."""
     with _reading(path, f"dvc repro -f generate@{path.stem}"):
         with np.load(path) as arrays:
-            x, y = arrays["x"], arrays["y"]
-        expected = shape or x.shape[1:]
-        if x.ndim != 3 or x.shape[1:] != expected:
-            raise PermsetError(f"{path}: x must have shape (sets, {', '.join(map(str, expected))}), got {x.shape}")
+            x, y, *mask = (arrays[name] for name in ("x", "y", "mask") if name in arrays or name != "mask")
+        if x.ndim != 3:
+            raise PermsetError(f"{path}: x must have shape (sets, n, channels), got {x.shape}")
         if y.ndim != 2 or len(y) != len(x):
-            raise PermsetError(f"{path}: y must have shape ({len(x)}, outputs), got {y.shape}")
+            raise PermsetError(f"{path}: y must have shape ({len(x)}, targets), got {y.shape}")
+        if mask and mask[0].shape != x.shape[:2]:
+            raise PermsetError(f"{path}: mask must have shape {x.shape[:2]}, got {mask[0].shape}")
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             raise PermsetError(f"{path}: holds a value that is not finite")
-    return x, y
+    return x, y, *mask
+
+
+def write_collection(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """objects (total, channels), sizes (sets,), y (sets, targets), roles (rows, sets) and the names of the classes."""
+    write(path, lambda p: np.savez_compressed(p, **arrays))  # type: ignore[arg-type]
+
+
+def read_collection(path: Path, remedy: str) -> dict[str, np.ndarray]:
+    with _reading(path, f"dvc repro -f {remedy}"), np.load(path) as arrays:
+        return {name: arrays[name] for name in ("objects", "sizes", "y", "roles", "classes")}
+
+
+def some_bags(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """About so many bags of a task, each (n, channels), and their targets (sets, targets), from all over it."""
+    with _reading(path, f"dvc repro -f {path.stem}"), np.load(path) as arrays:
+        names = arrays.files
+    if "sizes" not in names:
+        x, y, *mask = (array[:count] for array in read_bags(path))
+        return [bag[mask[0][i]] if mask else bag for i, bag in enumerate(x)], y
+    arrays = read_collection(path, path.stem)
+    order = np.argsort(arrays["y"][:, 0], kind="stable")
+    which = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
+    starts = np.cumsum(arrays["sizes"]) - arrays["sizes"]
+    return [arrays["objects"][starts[i] : starts[i] + arrays["sizes"][i]] for i in which], arrays["y"][which]
 
 
 def write_model(
-    path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int, costs: dict[str, float]
+    path: Path, run: dict[str, Any], state: dict[str, Any], best_seed: int, costs: dict[str, float | None]
 ) -> None:
     import torch  # Takes seconds, which only those who handle models should pay.
 
@@ -103,11 +152,13 @@ def read_csv(path: Path, stage: str) -> list[dict[str, str]]:
 
 
 def read_history(path: Path) -> np.ndarray:
-    """Training losses (steps, seeds) from a table of step, seed and loss."""
+    """Training losses (steps, seeds) from a table of step, seed and loss; without rows of what has no steps."""
     with _reading(path, f"dvc repro -f train@{path.stem}"):
         header, *rows = path.read_text().splitlines() or [""]
-        if header != "step,seed,loss" or not rows:
+        if header != "step,seed,loss":
             raise ValueError("no rows of step,seed,loss")
+        if not rows:
+            return np.empty((0, 0))
         _, seeds, losses = np.loadtxt(rows, delimiter=",", ndmin=2).T
         return losses.reshape(-1, int(seeds.max()) + 1)
 
@@ -135,6 +186,7 @@ class _reading:
     def __enter__(self) -> None:
         if not self.path.is_file():
             raise PermsetError(f"{self.path}: missing; make it with: {self.remedy}")
+        check_present(self.path)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         damage = (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError)

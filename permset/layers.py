@@ -10,15 +10,14 @@ channels, of which the sum saturates whatever comes after it.
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from permset import PermsetError
 from permset.groups import PermutationGroup
+from permset.masks import Mask, count, without_padding
 
 Channels = Literal["scaled", "mean", "sum"]
-Mask = Bool[Tensor, "*batch n"]
 
 
 class EquivariantLinear(nn.Module):
@@ -26,8 +25,8 @@ class EquivariantLinear(nn.Module):
 
     In the notebook's forms y = λx + γ·sum(x) + b. With a group, the linear maps that commute with its elements:
     y_i = Σ_j W[orbit of (i, j)]·x_j + b[orbit of i], a weight for each orbit of pairs of positions (Maron et al. 2019,
-    arXiv:1812.09902, section 3); for S_n that spans the same maps. A mask is for S_n alone: padding takes no part and
-    gives zeros.
+    arXiv:1812.09902, section 3); for S_n that spans the same maps. Padding gives zeros; for S_n it takes
+    no part, and in the fixed positions of another group it counts as objects of zero.
     """
 
     average: Tensor | None
@@ -55,17 +54,15 @@ class EquivariantLinear(nn.Module):
         self.register_buffer("position", positions, persistent=False)
 
     def forward(self, x: Float[Tensor, "*batch n c_in"], mask: Mask | None = None) -> Float[Tensor, "*batch n c_out"]:
-        weight = _averaging(self.weight, x, self.channels)
+        weight, x = _averaging(self.weight, x, self.channels), without_padding(x, mask)
         if self.average is None:
-            x = _without_padding(x, mask)
             own, pooled = weight.chunk(2, -1)
             y = F.linear(x, own) + F.linear(_pool(x, mask, self.channels), pooled, self.bias)
-            return _without_padding(y, mask)
-        if mask is not None:
-            raise PermsetError("a mask needs a layer for all of S_n, since any other group has fixed positions")
-        # (orbits, n, n) on (..., n, c) gives (..., n, orbits, c), of which the last two are one vector.
-        gathered = torch.einsum("rij,...jc->...irc", self.average, x).flatten(-2)
-        return F.linear(gathered, weight) + self.bias[self.position]
+        else:
+            # (orbits, n, n) on (..., n, c) gives (..., n, orbits, c), of which the last two are one vector.
+            gathered = torch.einsum("rij,...jc->...irc", self.average, x).flatten(-2)
+            y = F.linear(gathered, weight) + self.bias[self.position]
+        return without_padding(y, mask)
 
 
 class InvariantLinear(nn.Module):
@@ -78,7 +75,7 @@ class InvariantLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(c_out))
 
     def forward(self, x: Float[Tensor, "*batch n c_in"], mask: Mask | None = None) -> Float[Tensor, "*batch 1 c_out"]:
-        pooled = _pool(_without_padding(x, mask), mask, self.channels)
+        pooled = _pool(without_padding(x, mask), mask, self.channels)
         return F.linear(pooled, _averaging(self.weight, x, self.channels), self.bias)
 
 
@@ -106,15 +103,7 @@ def _averaging(weight: Tensor, x: Float[Tensor, "*batch n c_in"], channels: Chan
     return weight / x.shape[-1] if channels == "mean" else weight
 
 
-def _without_padding(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch n c"]:
-    """Zeros in the padding; by `where` and not by a product, for what lies there may be anything, also not a number."""
-    return x if mask is None else torch.where(mask.unsqueeze(-1), x, 0.0)
-
-
 def _pool(x: Float[Tensor, "*batch n c"], mask: Mask | None, channels: Channels) -> Float[Tensor, "*batch 1 c"]:
     """Sum over the objects, or mean over those that are there; of padding, which is zero, and of nothing it is zero."""
-    total = x.sum(-2, keepdim=True)
-    if channels != "scaled":
-        return total
-    count = x.shape[-2] if mask is None else mask.sum(-1).clamp(min=1)[..., None, None]
-    return total / count
+    total = x.sum(-2)
+    return (total if channels != "scaled" else total / count(x, mask)).unsqueeze(-2)

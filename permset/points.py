@@ -10,20 +10,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from permset import PermsetError
-from permset.evaluation import invariance_error
+from permset.batches import batches
+from permset.evaluation import invariance_error, seed_metrics
 from permset.groups import PermutationGroup
 from permset.models import DeepSet, Model, count_params
 from permset.params import Params
 from permset.randomness import generator
-from permset.runs import costs_of, network_of, settings_of, task_of, train_run
-from permset.scores import accuracy, binary_cross_entropy
+from permset.runs import Run, open_run
+from permset.sources import DrawnParams
 from permset.stacked import State, predict, unstack
 from permset.studies import Point
+from permset.tasks import build_task
 from permset.training import CURVES, Diverged, Trained, initialise
 
 POINT_COLUMNS = (
     *("study", "run", "axis", "value", "learning_rate", "num_params", "training_gflop", "bag_kflop", "bayes_accuracy"),
-    *("seed", "accuracy", "loss", "regret", "invariance", *CURVES),
+    *("seed", "accuracy", "mae", "loss", "regret", "invariance", *CURVES),
     *("initial_spread", "initial_saturated", "initial_gradient", "pooled_spread"),
 )
 CURVE_COLUMNS = "run", "value", "step", *CURVES
@@ -39,82 +41,87 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
     The points share their training. Its learning rate is the one of the lowest validation loss, the mean over seeds
     at the last step. PermsetError if the networks diverge with all learning rates.
     """
-    run = points[0].run
-    trained, chosen = _choose(points[0].candidates, run)
-    start = _initial(chosen, run)
-    last = dict(zip(CURVES, trained.curves[-1], strict=True))
+    trained, chosen = _choose(points[0].candidates, points[0].run)
+    start, last = _initial(chosen), dict(zip(CURVES, trained.curves[-1], strict=True))
+    costs = chosen.costs()
     results = []
     for point in points:
-        network = network_of(point.tested, run)
+        tested = open_run(point.tested, point.run)
         about = {
             "study": point.study,
-            "run": run,
+            "run": point.run,
             "axis": point.axis,
             "value": point.value,
-            "learning_rate": chosen.train_of(run).learning_rate,
-            "num_params": count_params(network),
-            "bayes_accuracy": task_of(point.tested, run).bayes_accuracy,
-            "training_gflop": costs_of(chosen, run)["training_gflop"],
-            "bag_kflop": costs_of(point.tested, run)["bag_kflop"],
+            "learning_rate": chosen.settings.learning_rate,
+            "num_params": count_params(tested.build()),
+            "bayes_accuracy": tested.task.bayes_accuracy,
+            "training_gflop": costs["training_gflop"],
+            "bag_kflop": costs["bag_kflop"] if point.tested == chosen.params else tested.costs()["bag_kflop"],
         }
-        numbers = {**_tested(point.tested, run, network, trained.state), **last, **start}
-        lists = {key: value.tolist() for key, value in numbers.items()}
+        lists = {key: value.tolist() for key, value in {**_tested(tested, trained.state), **last, **start}.items()}
         seeds = [
             about | {"seed": seed} | {key: value[seed] for key, value in lists.items()} for seed in range(chosen.seeds)
         ]
         curves = [
-            [run, point.value, step, *scores]
+            [point.run, point.value, step, *scores]
             for step, scores in zip(trained.measured.tolist(), trained.curves.mean(-1).tolist(), strict=True)
         ]
-        results.append({"seeds": [[row[column] for column in POINT_COLUMNS] for row in seeds], "curves": curves})
+        results.append({"seeds": [[row.get(column) for column in POINT_COLUMNS] for row in seeds], "curves": curves})
     return results
 
 
-def _choose(candidates: Sequence[Params], run: str) -> tuple[Trained, Params]:
-    best: tuple[float, Trained, Params] | None = None
+def _choose(candidates: Sequence[Params], name: str) -> tuple[Trained, Run]:
+    best: tuple[float, Trained, Run] | None = None
     failure: Diverged | None = None
     for params in candidates:
+        run = open_run(params, name)
         try:
-            trained = train_run(params, run, show=False)
+            trained = run.train(show=False)
         except Diverged as error:
             failure = error
             continue
         loss = float(trained.curves[-1, CURVES.index("validation_loss")].mean())
         if best is None or loss < best[0]:
-            best = loss, trained, params
+            best = loss, trained, run
     if best is None:
-        raise PermsetError(f"{run}: {failure}") from failure
+        raise PermsetError(f"{name}: {failure}") from failure
     return best[1:]
 
 
-def _tested(params: Params, run: str, network: Model, state: State) -> dict[str, Float[np.ndarray, " seeds"]]:
+def _tested(run: Run, state: State) -> dict[str, Float[np.ndarray, " seeds"]]:
     """On the test set; invariance is the largest relative change under the generators and some random permutations."""
-    task, limits, settings = task_of(params, run), params.certificate, params.task(params.run(run).task)
-    x, y = task.sample(settings.test_sets, generator(settings.test_seed, "test"))
-    outputs = partial(predict, network, state)
-    logits = outputs(x)
-    right = accuracy(logits, y).numpy()
+    task, limits, source = run.task, run.params.certificate, run.params.task(run.params.run(run.name).task)
+    network = run.network()
+    drawn = None
+    if isinstance(source, DrawnParams):
+        drawn = build_task(source).sample(source.test_sets, generator(source.test_seed, "test"))
+    of_seeds = [seed_metrics(*result, task.target) for result in run.tested(network, state, drawn)]
+    values = {name: np.array([one[name] for one in of_seeds]) for name in of_seeds[0]}
+    if task.bayes_accuracy is not None:
+        values["regret"] = task.bayes_accuracy - values["accuracy"]
+    bags = run.some_bags(limits.sets, drawn)
     group = network.claimed_group(task.set_size) or PermutationGroup.symmetric(task.set_size)
     some = group.sample(limits.shown, generator(limits.seed, "study")).numpy()
     some = np.concatenate([group.generators(), some])
+    outputs = partial(predict, network, state)
     return {
-        "accuracy": right,
-        "loss": binary_cross_entropy(logits.double(), y.double()).numpy(),
-        "regret": task.bayes_accuracy - right,
-        "invariance": invariance_error(outputs, x[: limits.sets].double(), some),
-        "pooled_spread": _pooled_spread(network, state, x[: limits.sets].double()),
+        **values,
+        "invariance": invariance_error(outputs, bags.x.double(), some, bags.mask),
+        "pooled_spread": _pooled_spread(network, state, bags.x.double()),
     }
 
 
-def _initial(params: Params, run: str) -> dict[str, Float[np.ndarray, " seeds"]]:
-    """Before training, on a first batch: spread of the logits over bags, share of saturated ones, size of gradients."""
-    settings, cpu = settings_of(params, run), torch.device("cpu")
+def _initial(run: Run) -> dict[str, Float[np.ndarray, " seeds"]]:
+    """Before training, on a first batch: spread of outputs over bags, share of saturated ones, size of gradients."""
     spread, saturated, gradient = [], [], []
-    for seed in range(params.seeds):
-        network = initialise(partial(network_of, params, run), seed)
-        *inputs, y = (tensor[0] for tensor in next(settings.batches(network, task_of(params, run).sample, seed, cpu)))
-        logits = network(*inputs)
-        gradients = torch.autograd.grad(binary_cross_entropy(logits, y), list(network.parameters()))
+    for seed in range(run.seeds):
+        network = initialise(run.build, seed)
+        run.data.prepare(network, seed)
+        part, *_ = next(batches(network, run.data, 1, run.settings.batch_size, seed, torch.device("cpu")))
+        inputs = {key: value[0] for key, value in part.items()}
+        y = inputs.pop("y")
+        logits = network(**inputs)
+        gradients = torch.autograd.grad(run.task.target.loss(logits, y), list(network.parameters()))
         slope = torch.sigmoid(logits) * (1 - torch.sigmoid(logits))
         spread.append(logits.std().item())
         saturated.append((slope < SATURATED).double().mean().item())

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from permset.answers import points_of
-from permset.files import read_bags, read_csv, read_curves, read_json, read_model
+from permset.files import is_present, read_bags, read_collection, read_csv, read_curves, read_json, read_model
 from permset.params import Params
 from permset.plots import looks
+from permset.sources import DrawnParams
 from permset.tables import markdown
 from permset.tracking import Result, digest, flatten, log_bags, log_network
 
@@ -19,11 +20,14 @@ ABOUT = "study", "run", "axis", "value", "learning_rate"
 
 
 def records(params: Params) -> Iterator[Result]:
-    numbers = {name: read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name] for name in params.runs}
+    paths = {name: Path(f"results/evaluate/{name}.json") for name in params.runs}
+    numbers = {name: read_json(path, f"evaluate@{name}")[name] for name, path in paths.items() if is_present(path)}
     losses = read_csv(Path("results/loss.csv"), "plot")
-    for name in params.runs:
+    for name in numbers:
         yield run_record(params, name, numbers[name], [row for row in losses if row["run"] == name])
     for name in params.studies:
+        if not is_present(Path(f"results/studies/{name}.csv")):
+            continue
         yield from study_records(name, read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}"))
     yield comparison_record(params, numbers)
 
@@ -70,24 +74,27 @@ def study_records(name: str, rows: Sequence[dict[str, str]]) -> Iterator[Result]
 
 
 def comparison_record(params: Params, numbers: dict[str, dict[str, Any]]) -> Result:
-    kinds = "loss", "curves", "accuracy", "invariance", "batch"
-    paths = [Path(f"results/figures/{kind}_{task}.png") for task in params.tasks for kind in kinds]
-    paths += sorted(Path("results/study_figures").glob("*.png"))
+    paths = sorted(Path("results/figures").glob("*.png")) + sorted(Path("results/study_figures").glob("*.png"))
     table, page = Path("results/summary.csv"), Path("results/report.html")
-    metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in ("accuracy", "loss", "regret")}
+    keys = "accuracy", "mae", "loss", "regret"
+    metrics = {f"{run}.{key}": row[key] for run, row in numbers.items() for key in keys if row.get(key) is not None}
     tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}
     return Result("comparison", digest({}, [page, table, *paths]), {}, metrics, tags, [page, table, *paths])
 
 
 def log_inputs(params: Params, name: str) -> None:
     # torch takes seconds, which only a new result should pay.
-    from permset.models import build_model, is_exportable
+    from permset.models import is_exportable
+    from permset.runs import open_run
     from permset.stacked import unstack
 
-    chosen = params.run(name)
-    x, y = read_bags(Path(f"data/{chosen.task}.npz"))
+    run, path = open_run(params, name), Path(f"data/{params.run(name).task}.npz")
+    drawn = isinstance(params.task(params.run(name).task), DrawnParams)
+    arrays = read_bags(path)[:2] if drawn else tuple(read_collection(path, path.stem)[key] for key in ("objects", "y"))
+    log_bags(params.run(name).task, *arrays)
     saved = read_model(Path(f"models/{name}.pt"))
-    network = build_model(chosen.model, chosen.symmetrizer, *x.shape[1:])
-    log_bags(chosen.task, x, y)
-    best = unstack(network, saved["state"], saved["best_seed"])
-    log_network(best, x[:2], chosen.takes_any_set_size, is_exportable(network))
+    best = unstack(run.network(), saved["state"], saved["best_seed"])
+    example = arrays[0][:2] if drawn else run.some_bags(2).x.numpy()
+    log_network(
+        best, example, run.task.target.outputs, params.run(name).takes_any_set_size, is_exportable(run.network())
+    )

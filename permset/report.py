@@ -13,9 +13,9 @@ from markupsafe import Markup, escape
 
 from permset import answers
 from permset.answers import Point, points_of
-from permset.entries import TaskParams
 from permset.params import Params
-from permset.tables import HEADER, TEXT, cells, percent
+from permset.sources import AnySource, DigitsParams, FoldsParams, GaussianVarianceParams, MaximumParams, UnitSumParams
+from permset.tables import TEXT, by_task, chosen, columns, limit, percent
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
@@ -32,18 +32,18 @@ def render(
 ) -> str:
     """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    shown = {run: permutations[run] for run in params.runs if params.run(run).task == next(iter(params.tasks))}
+    tasks = by_task(summary)
+    shown = {row["run"]: permutations[row["run"]] for row in next(iter(tasks.values()))}
     orders = [
-        (row["order"], [f"{float(rows[i]['probability']):.6f}" for rows in shown.values()])
+        (row["order"], [f"{float(rows[i]['reading']):.6f}" for rows in shown.values()])
         for i, row in enumerate(next(iter(shown.values())))
     ]
     texts = yaml.safe_load(QUESTIONS.read_text())
     return environment.from_string(TEMPLATE.read_text()).render(
         figure=_figure,
         figures=figures,
-        tasks=[_task(name, task, summary) for name, task in params.tasks.items()],
+        tasks=[_task(name, params.task(name), rows, figures) for name, rows in tasks.items()],
         seeds=params.seeds,
-        header=HEADER,
         text=TEXT,
         shown=list(shown),
         orders=orders,
@@ -60,28 +60,56 @@ def _figure(path: Path, caption: str) -> Markup:
     return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(source, escape(caption))
 
 
-def _task(name: str, task: TaskParams, summary: Rows) -> dict[str, Any]:
-    mine = [row for row in summary if row["task"] == name]
-    if task.kind == "unit_sum":
-        first, second = task.subset_sizes
-        drawn = ""
-        about = (
-            f"bags of {task.set_size} numbers that sum to 1; {first} of them are 1/{first} in class 0, "
-            f"{second} of them 1/{second} in class 1, the rest 0."
-        )
+def _task(name: str, task: AnySource, rows: Rows, figures: Path) -> dict[str, Any]:
+    header = columns(rows)
+    captions = {
+        "accuracy": "Score on the test set against the number of parameters",
+        "loss": "Training loss",
+        "invariance": "Relative change of outputs when objects are reordered",
+    }
+    return {
+        "name": name,
+        "about": _about(task),
+        "limit": limit(rows),
+        "header": list(header),
+        "rows": [[cell(row) for cell in header.values()] for row in rows],
+        "chosen": chosen(rows),
+        "figures": [
+            (path, caption) for kind, caption in captions.items() if (path := figures / f"{kind}_{name}.png").exists()
+        ],
+    }
+
+
+def _about(task: AnySource) -> str:
+    match task:
+        case UnitSumParams():
+            first, second = task.subset_sizes
+            return (
+                f"bags of {task.set_size} numbers that sum to 1; {first} of them are 1/{first} in class 0, "
+                f"{second} of them 1/{second} in class 1, the rest 0."
+            )
+        case GaussianVarianceParams():
+            return (
+                f"bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
+                f"variance is {task.variances[0]:g} in class 0 and {task.variances[1]:g} in class 1."
+            )
+        case MaximumParams():
+            return f"1 to {task.set_size} numbers, uniform in [0, {task.high:g}], of which the largest is to be told."
+        case DigitsParams():
+            what = f"scikit-learn's 8 × 8 digits as clouds of the pixels (row, column, intensity) ≥ {task.threshold}"
+        case _:
+            what = f"the bags of {task.path}"
+    split = task.split
+    if isinstance(split, FoldsParams):
+        how = f"{split.repeats} × {split.folds} stratified folds, a network for each"
     else:
-        drawn = ", first channel"
-        about = (
-            f"bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
-            f"variance is {task.variances[0]:g} in class 0 and {task.variances[1]:g} in class 1."
-        )
-    bayes = percent(mine[0]["bayes_accuracy"]) if mine else "known"
-    return {"name": name, "about": about, "drawn": drawn, "bayes": bayes, "rows": [cells(row) for row in mine]}
+        how = f"{percent(split.test, 0)} of the bags are for test"
+    return f"{what}; {how}; {percent(split.validation, 0)} of the others are for validation."
 
 
 def _agreement(shown: Mapping[str, Rows]) -> str:
     spreads = {
-        run: max(float(row["probability"]) for row in rows) - min(float(row["probability"]) for row in rows)
+        run: max(float(row["reading"]) for row in rows) - min(float(row["reading"]) for row in rows)
         for run, rows in shown.items()
     }
     same = [run for run, spread in spreads.items() if spread < 1e-6]

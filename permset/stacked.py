@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, fx, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -25,49 +25,86 @@ Step = Callable[..., list[Tensor]]
 
 # Of predictions: keeps the activations of all seeds in a processor's cache, and is enough to keep it busy.
 SETS_A_TIME = 200
+# Inputs and outputs of a linear layer, from which on the layout of what it multiplies matters no more.
+WIDE = 64
 
 
-def stack(networks: Sequence[nn.Module]) -> State:
-    """The networks' parameters, each stacked to (seeds, ...). Buffers are taken to be the same in all networks."""
-    parameters, _ = stack_module_state(list(networks))
-    return {name: value.detach() for name, value in parameters.items()}
+def stack(networks: Sequence[nn.Module]) -> tuple[State, State]:
+    """The networks' parameters, and their saved buffers, each stacked to (seeds, ...).
+
+    Buffers that are not saved are taken to be the same in all networks.
+    """
+    parameters, buffers = stack_module_state(list(networks))
+    saved = networks[0].state_dict().keys()
+    own = {name: value for name, value in buffers.items() if name in saved}
+    return {name: value.detach() for name, value in parameters.items()}, own
 
 
 def unstack(network: nn.Module, state: State, index: int) -> nn.Module:
     """A copy of the network with the weights of one seed of the stack."""
     single = copy.deepcopy(network)
-    single.load_state_dict({name: value[index] for name, value in state.items()})
+    for name, values in state.items():
+        path, _, last = name.rpartition(".")
+        is_parameter = isinstance(single.get_submodule(path)._parameters.get(last), nn.Parameter)
+        value = values[index].clone()
+        setattr(single.get_submodule(path), last, nn.Parameter(value) if is_parameter else value)
     return single
 
 
-def predict(network: nn.Module, state: State, x: Float[Tensor, "sets n c"]) -> Float[Tensor, "seeds sets outputs"]:
+def of_seed(state: State, index: int) -> State:
+    """The stack of one seed alone."""
+    return {name: value[index : index + 1] for name, value in state.items()}
+
+
+def predict(
+    network: nn.Module, state: State, x: Float[Tensor, "sets n c"], mask: Bool[Tensor, "sets n"] | None = None
+) -> Float[Tensor, "seeds sets outputs"]:
     """Outputs of every network of the stack on the same bags, in the precision of x; some sets at a time."""
     network = copy.deepcopy(network).to(x)
     state = {name: value.to(x) for name, value in state.items()}
-    every = vmap(lambda weights, x: functional_call(network, weights, (x,)), in_dims=(0, None))
+    every = vmap(lambda weights, inputs: functional_call(network, weights, inputs), in_dims=(0, None))
+    parts = zip(*(tensor.split(SETS_A_TIME) for tensor in ([x] if mask is None else [x, mask])), strict=True)
     with torch.no_grad():
-        return torch.cat([every(state, some) for some in x.split(SETS_A_TIME)], 1)
+        return torch.cat([every(state, inputs) for inputs in parts], 1)
 
 
-def compile_step(network: nn.Module, state: State, loss: Loss, *batch: Tensor) -> Step:
-    """Trace loss and gradients of all networks for batches like this one.
+def compile_step(
+    network: nn.Module,
+    state: State,
+    own: State,
+    loss: Loss,
+    shares: Sequence[float],
+    parts: Sequence[dict[str, Tensor]],
+) -> Step:
+    """Trace loss and gradients of all networks for batches like this one, of parts like these.
 
-    A batch is what the network takes, x (seeds, sets, n, c) first, and then y (seeds, sets, outputs). The step
-    takes the values of `state` and a batch, and gives the gradients in the same order and, last, the losses (seeds,).
+    A part is what the network takes, by name, x (seeds, sets, n, c) first of all, and y (seeds, sets, targets). The
+    loss is the parts' mean, weighted by their shares. The step takes the values of `state` and of `own`, which are not
+    learnt, and those of the parts, and gives the gradients in the order of `state` and, last, the losses (seeds,).
     """
-    names = list(state)
+    names = [list(part) for part in parts]
 
-    def one(weights: State, *batch: Tensor) -> Tensor:
-        *inputs, y = batch
-        return loss(functional_call(network, weights, tuple(inputs)), y)
+    def one(weights: State, own: State, parts: list[list[Tensor]]) -> Tensor:
+        losses = []
+        for keys, values in zip(names, parts, strict=True):
+            inputs = dict(zip(keys, values, strict=True))
+            y = inputs.pop("y")
+            losses.append(loss(functional_call(network, {**weights, **own}, (), inputs), y))
+        # A single part has all of the share: nothing is to be multiplied.
+        weighed = losses if len(losses) == 1 else [s * value for s, value in zip(shares, losses, strict=True)]
+        return torch.stack(weighed).sum() if len(weighed) > 1 else weighed[0]
 
-    def step(values: list[Tensor], *batch: Tensor) -> list[Tensor]:
-        gradients, losses = vmap(grad_and_value(one))(dict(zip(names, values, strict=True)), *batch)
+    def step(values: list[Tensor], own_values: list[Tensor], *flat: Tensor) -> list[Tensor]:
+        weights, mine = dict(zip(state, values, strict=True)), dict(zip(own, own_values, strict=True))
+        rest = iter(flat)
+        batch = [[next(rest) for _ in keys] for keys in names]
+        gradients, losses = vmap(grad_and_value(one))(weights, mine, batch)
         return [*gradients.values(), losses]
 
+    flat = [tensor for part in parts for tensor in part.values()]
     with _ChannelsFirst():
-        graph = make_fx(step)(list(state.values()), *batch)
-    _simplify(graph, on_cpu=batch[0].device.type == "cpu")
+        graph = make_fx(step)(list(state.values()), list(own.values()), *flat)
+    _simplify(graph, on_cpu=flat[0].device.type == "cpu")
     return graph
 
 
@@ -84,6 +121,8 @@ class _ChannelsFirst(TorchFunctionMode):
         if func is not F.linear:
             return func(*args, **(kwargs or {}))
         x, weight, *bias = (*args, *(kwargs or {}).values())
+        if min(weight.shape) >= WIDE:
+            return func(*args, **(kwargs or {}))
         y = torch.mm(weight, x.reshape(-1, x.shape[-1]).T)
         if bias and bias[0] is not None:
             y = y + bias[0][:, None]
@@ -93,6 +132,17 @@ class _ChannelsFirst(TorchFunctionMode):
 def _fast_tanh(x: Tensor) -> Tensor:
     """tanh(x) = 2σ(2x) − 1 to 2e-7: on a CPU the sigmoid is vectorised and several times as fast as torch.tanh."""
     return torch.sigmoid(x * 2).mul_(2).sub_(1)
+
+
+def _fast_softmax(x: Tensor, dim: int, *_: Any) -> Tensor:
+    """Over the few objects of a bag torch's own takes several times as long. Of nothing but −∞ it gives zeros."""
+    e = (x - x.amax(dim, keepdim=True).clamp_(min=torch.finfo(x.dtype).min)).exp_()
+    return e.div_(e.sum(dim, keepdim=True).clamp_(min=1))
+
+
+def _fast_softmax_backward(gradient: Tensor, y: Tensor, dim: int, *_: Any) -> Tensor:
+    gy = gradient * y
+    return gy.addcmul_(y, gy.sum(dim, keepdim=True), value=-1)
 
 
 def _in_layout_of(saved: Tensor, gradient: Tensor) -> Tensor:
@@ -130,6 +180,12 @@ _ACTIVATIONS_BACKWARD = {
     aten.tanh_backward.default,
     aten.threshold_backward.default,
 }
+_FAST_ON_CPU: dict[Any, Callable[..., Tensor]] = {
+    aten.tanh.default: _fast_tanh,
+    aten._safe_softmax.default: _fast_softmax,
+    aten._softmax.default: _fast_softmax,
+    aten._softmax_backward_data.default: _fast_softmax_backward,
+}
 _RESHAPES = {aten.expand.default, aten.view.default, aten._unsafe_view.default}
 _TRANSPOSES = {aten.permute.default, aten.transpose.int}
 
@@ -149,10 +205,10 @@ def _simplify(graph_module: fx.GraphModule, on_cpu: bool) -> None:
             gradient, saved, *rest = node.args
             with graph.inserting_before(node):
                 node.args = graph.call_function(_in_layout_of, (saved, gradient)), saved, *rest
-        if on_cpu and node.target is aten.tanh.default:
-            node.target = _fast_tanh
-        elif on_cpu and node.target is aten.bmm.default:
+        if on_cpu and node.target is aten.bmm.default:
             node.target = _fastest_bmm(*(arg.meta["val"].shape for arg in node.args))
+        elif on_cpu:
+            node.target = _FAST_ON_CPU.get(node.target, node.target)
         node.target = _DIRECT.get(node.target, node.target)
     graph_module.recompile()
 

@@ -1,7 +1,8 @@
-"""Ways to make any network respect a group: each wraps a network that maps (*batch, n, c) to logits (*batch, 1).
+"""Ways to make any network respect a group: each wraps a network that maps (*batch, n, c) to (*batch, outputs).
 
 What is random in training comes from outside: `draw` makes permutations (sets, k, n), and `forward` takes
-them beside the bags. Without them, `forward` is the network as it is used and evaluated.
+them beside the bags. Without them, `forward` is the network as it is used and evaluated. A mask moves with
+the objects that it speaks of, and a group of fixed degree takes smaller bags as padded ones.
 """
 
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from permset import PermsetError
 from permset.groups import PermutationGroup
+from permset.masks import Mask, resize, without_padding
 
 Bags = Float[Tensor, "*batch n c"]
-Logits = Float[Tensor, "*batch 1"]
+Logits = Float[Tensor, "*batch outputs"]
 Permutations = Int[Tensor, "*batch k n"]
 Order = Literal["lexicographic", "norm", "channels"]
 Of = Literal["logits", "probabilities"]
@@ -42,16 +43,25 @@ class Canonicalization(nn.Module):
         self.network = network
         self.order = order
 
-    def forward(self, x: Bags) -> Logits:
-        return self.network(self.canonical(x))
+    def forward(self, x: Bags, mask: Mask | None = None) -> Logits:
+        if mask is None:
+            return self.network(self.canonical(x))
+        return self.network(self.canonical(x, mask), mask.sort(dim=-1, descending=True).values)
 
-    def canonical(self, x: Bags) -> Bags:
+    def canonical(self, x: Bags, mask: Mask | None = None) -> Bags:
+        """Padding comes last, as zeros."""
+        x = without_padding(x, mask)
         if self.order == "channels":
-            return x.sort(-2).values
+            if mask is None:
+                return x.sort(-2).values
+            x = without_padding(x, mask, torch.inf).sort(-2).values
+            return without_padding(x, mask.sort(dim=-1, descending=True).values)
         keys = [x[..., channel] for channel in range(x.shape[-1])]
         if self.order == "norm":
             # Object by object, and not by a sum over an axis, which may round differently from place to place.
             keys.insert(0, sum((key.square() for key in keys[1:]), keys[0].square()))
+        if mask is not None:
+            keys.insert(0, (~mask).to(x))
         # Stable sorts from the last key to the first leave the objects in the order of all keys.
         order = keys.pop().sort(dim=-1, stable=True).indices
         for key in reversed(keys):
@@ -91,32 +101,34 @@ class GroupAverage(nn.Module):
             return elements.expand(num_sets, -1, -1)
         return _draw(self.group, num_sets, self.train_samples, generator)
 
-    def forward(
-        self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
-    ) -> Float[Tensor, "*batch 1"]:
-        _check_degree(x, self.group)
+    def forward(self, x: Bags, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
+        x, mask = resize(x, mask, self.group.degree)
+        objects = _with_mask(x, mask)
         if permutations is not None:
-            return _mean(self.network(_arrange(x, permutations)), self.of)
-        bags, patterns, bag_of = _distinct(x.reshape(-1, *x.shape[-2:]), sort=self.group.is_symmetric)
+            return _mean(_call(self.network, _arrange(objects, permutations), mask is not None), self.of)
+        bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
         kinds, kind_of = np.unique(patterns, axis=0, return_inverse=True)
         means, places = [], []
         for kind, pattern in enumerate(kinds):
             mine = np.flatnonzero(kind_of.ravel() == kind)
-            means.append(self._average(bags[torch.as_tensor(mine, device=x.device)], pattern))
+            means.append(self._average(bags[torch.as_tensor(mine, device=x.device)], pattern, mask is not None))
             places.append(mine)
         where = np.argsort(np.concatenate(places))[bag_of]
-        return torch.cat(means)[torch.as_tensor(where, device=x.device)].reshape(*x.shape[:-2], 1)
+        outputs = torch.cat(means)[torch.as_tensor(where, device=x.device)]
+        return outputs.reshape(*x.shape[:-2], outputs.shape[-1])
 
-    def _average(self, bags: Float[Tensor, "sets n c"], pattern: Integer[np.ndarray, " n"]) -> Float[Tensor, "sets 1"]:
+    def _average(
+        self, bags: Float[Tensor, "sets n c"], pattern: Integer[np.ndarray, " n"], masked: bool
+    ) -> Float[Tensor, "sets outputs"]:
         """Of bags whose equal objects are in the same places."""
         total, count = torch.zeros((), dtype=bags.dtype, device=bags.device), 0
         size = max(1, self.at_once // len(bags))
         for elements in arrangements(self.group, pattern, size):
             p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
-            outputs = self.network(bags[:, p])
-            outputs = outputs if self.of == "logits" else torch.sigmoid(outputs)
+            outputs = _call(self.network, bags[:, p], masked)
+            outputs = outputs if self.of == "logits" else _probabilities(outputs)
             total, count = total + outputs.sum(-2), count + len(elements)
-        return total / count if self.of == "logits" else torch.logit(total / count)
+        return total / count if self.of == "logits" else _logits(total / count)
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
         return self.group
@@ -146,14 +158,13 @@ class SampledGroupAverage(nn.Module):
     def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
         return _draw(self.group, num_sets, self.train_samples, generator)
 
-    def forward(
-        self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
-    ) -> Float[Tensor, "*batch 1"]:
-        _check_degree(x, self.group)
+    def forward(self, x: Bags, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
+        x, mask = resize(x, mask, self.group.degree)
+        objects, masked = _with_mask(x, mask), mask is not None
         if permutations is not None:
-            return _mean(self.network(_arrange(x, permutations)), self.of)
-        parts = [self.network(x[..., some, :]) for some in self.permutations.split(ELEMENTS_AT_ONCE)]
-        return _mean(torch.cat(parts, -2), self.of)
+            return _mean(_call(self.network, _arrange(objects, permutations), masked), self.of)
+        some = self.permutations.split(ELEMENTS_AT_ONCE)
+        return _mean(torch.cat([_call(self.network, objects[..., p, :], masked) for p in some], -2), self.of)
 
     def claimed_group(self, set_size: int) -> None:
         return None
@@ -169,11 +180,12 @@ class PermutationAugmentation(nn.Module):
     def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets 1 n"]:
         return _draw(self.group, num_sets, 1, generator)
 
-    def forward(
-        self, x: Float[Tensor, "*batch n c"], permutations: Permutations | None = None
-    ) -> Float[Tensor, "*batch 1"]:
-        _check_degree(x, self.group)
-        return self.network(x if permutations is None else _arrange(x, permutations).squeeze(-3))
+    def forward(self, x: Bags, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
+        x, mask = resize(x, mask, self.group.degree)
+        objects = _with_mask(x, mask)
+        if permutations is not None:
+            objects = _arrange(objects, permutations).squeeze(-3)
+        return _call(self.network, objects, mask is not None)
 
     def claimed_group(self, set_size: int) -> None:
         return None
@@ -244,19 +256,32 @@ def _distinct(
     return bags, equal.int().argmax(-1).cpu().numpy(), bag_of.ravel()
 
 
+def _with_mask(x: Bags, mask: Mask | None) -> Bags:
+    """The mask as one more channel, which moves with the objects and tells padding from objects of zero."""
+    return x if mask is None else torch.cat([x, mask.unsqueeze(-1).to(x)], -1)
+
+
+def _call(network: nn.Module, objects: Bags, masked: bool) -> Logits:
+    return network(objects[..., :-1], objects[..., -1] > 0) if masked else network(objects)
+
+
 def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Float[Tensor, "*batch k n c"]:
     shape = *permutations.shape, x.shape[-1]
     return x.unsqueeze(-3).expand(shape).gather(-2, permutations.unsqueeze(-1).expand(shape))
 
 
-def _mean(logits: Float[Tensor, "*batch k 1"], of: Of) -> Float[Tensor, "*batch 1"]:
-    return logits.mean(-2) if of == "logits" else torch.logit(torch.sigmoid(logits).mean(-2))
+def _mean(outputs: Float[Tensor, "*batch k outputs"], of: Of) -> Logits:
+    return outputs.mean(-2) if of == "logits" else _logits(_probabilities(outputs).mean(-2))
+
+
+def _probabilities(logits: Logits) -> Logits:
+    """Of class 1 from its one logit, or of each class from theirs."""
+    return torch.sigmoid(logits) if logits.shape[-1] == 1 else logits.softmax(-1)
+
+
+def _logits(probabilities: Logits) -> Logits:
+    return torch.logit(probabilities) if probabilities.shape[-1] == 1 else probabilities.log()
 
 
 def _draw(group: PermutationGroup, num_sets: int, k: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
     return group.sample(num_sets * k, generator).unflatten(0, (num_sets, k))
-
-
-def _check_degree(x: Float[Tensor, "*batch n c"], group: PermutationGroup) -> None:
-    if x.shape[-2] != group.degree:
-        raise PermsetError(f"{group} permutes {group.degree} objects, got bags of {x.shape[-2]}")

@@ -1,22 +1,26 @@
-"""Tasks: each owns its generator and its Bayes rule."""
+"""Tasks: what is drawn owns its generator and its Bayes rule, what is collected its bags."""
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from permset import PermsetError
-from permset.entries import TaskParams, UnitSumParams, check_subset_sizes
+from permset.bags import Bags
+from permset.batches import Split
+from permset.scores import BINARY, Target
+from permset.sources import DrawnParams, GaussianVarianceParams, MaximumParams, UnitSumParams, check_subset_sizes
 
-Bags = Float[Tensor, "sets n channels"]
 Labels = Float[Tensor, "sets 1"]
 
 
 def make_data(
     N: int, set_size: int = 10, subset_sizes: tuple[int, int] = (3, 5), *, generator: torch.Generator
-) -> tuple[Bags, Labels]:
+) -> tuple[Float[Tensor, "sets n 1"], Labels]:
     """N bags whose objects sum to one: k random objects have the value 1/k, the rest 0.
 
     k is subset_sizes[label]. Labels alternate, 0 first, so that the classes are balanced in every run
@@ -55,9 +59,10 @@ class UnitSum:
     set_size: int = 10
     subset_sizes: tuple[int, int] = (3, 5)
     channels: int = 1
+    target: Target = BINARY
 
-    def sample(self, num_sets: int, generator: torch.Generator) -> tuple[Bags, Labels]:
-        return make_data(num_sets, self.set_size, self.subset_sizes, generator=generator)
+    def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
+        return Bags(*make_data(num_sets, self.set_size, self.subset_sizes, generator=generator))
 
     @property
     def bayes_accuracy(self) -> float:
@@ -72,15 +77,16 @@ class GaussianVariance:
     set_size: int = 10
     channels: int = 5
     variances: tuple[float, float] = (1.0, 0.8)
+    target: Target = BINARY
 
-    def sample(self, num_sets: int, generator: torch.Generator) -> tuple[Bags, Labels]:
+    def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
         if num_sets < 2 or num_sets % 2:
             raise PermsetError(f"the number of bags must be even and positive to balance the classes, got {num_sets}")
         device = generator.device
         labels = torch.arange(num_sets, device=device) % 2
         deviations = torch.tensor(self.variances, device=device).sqrt()[labels]
         x = torch.randn(num_sets, self.set_size, self.channels, generator=generator, device=device)
-        return x * deviations[:, None, None], labels.float().unsqueeze(-1)
+        return Bags(x * deviations[:, None, None], labels.float().unsqueeze(-1))
 
     @property
     def bayes_accuracy(self) -> float:
@@ -98,10 +104,77 @@ class GaussianVariance:
         return float(below_if_small + 1 - below_if_large) / 2
 
 
-Task = UnitSum | GaussianVariance
+@dataclass(frozen=True)
+class Maximum:
+    """The largest of n numbers, uniform in [0, high]; n is uniform in 1, …, set_size (Lee et al. 2019, section 5.1)."""
+
+    set_size: int = 10
+    high: float = 100.0
+    error: Literal["absolute", "squared"] = "absolute"
+    channels: int = 1
+
+    @property
+    def target(self) -> Target:
+        return Target("real", 1, self.error)
+
+    def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
+        device = generator.device
+        sizes = torch.randint(1, self.set_size + 1, (num_sets, 1), generator=generator, device=device)
+        mask = torch.arange(self.set_size, device=device) < sizes
+        x = torch.rand(num_sets, self.set_size, generator=generator, device=device) * self.high * mask
+        return Bags(x.unsqueeze(-1), x.amax(-1, keepdim=True), mask)
+
+    @property
+    def bayes_accuracy(self) -> None:
+        """There are no classes."""
 
 
-def build_task(params: TaskParams) -> Task:
-    if isinstance(params, UnitSumParams):
-        return UnitSum(params.set_size, (params.subset_sizes[0], params.subset_sizes[1]))
-    return GaussianVariance(params.set_size, params.channels, (params.variances[0], params.variances[1]))
+@dataclass(frozen=True)
+class Collected:
+    """Bags of which there are so many and no more, and what each seed does with which of them."""
+
+    split: Split
+    target: Target
+    folds: int | None = None
+    """of which each has a test set of its own"""
+    standardize: bool = True
+
+    @property
+    def set_size(self) -> int:
+        """Objects of the largest bag."""
+        return self.split.collection.largest
+
+    @property
+    def channels(self) -> int:
+        return self.split.collection.objects.shape[1]
+
+    @property
+    def bayes_accuracy(self) -> None:
+        """Nobody knows it."""
+
+
+Drawn = UnitSum | GaussianVariance | Maximum
+Task = Drawn | Collected
+
+
+def build_task(params: DrawnParams) -> Drawn:
+    match params:
+        case UnitSumParams():
+            return UnitSum(params.set_size, (params.subset_sizes[0], params.subset_sizes[1]))
+        case GaussianVarianceParams():
+            return GaussianVariance(params.set_size, params.channels, (params.variances[0], params.variances[1]))
+        case MaximumParams():
+            return Maximum(params.set_size, params.high, params.loss)
+    raise TypeError(params)
+
+
+def digits(
+    threshold: int,
+) -> tuple[Float[np.ndarray, "objects 3"], Int[np.ndarray, " sets"], Float[np.ndarray, "sets 1"]]:
+    """Objects (row, column, intensity), sizes and classes of scikit-learn's 1,797 handwritten digits (UCI, 1998)."""
+    from sklearn.datasets import load_digits  # Takes a second, which only this should pay.
+
+    images, labels = load_digits().images, load_digits().target
+    which, row, column = np.nonzero(images >= threshold)
+    objects = np.stack([row, column, images[which, row, column]], 1).astype(np.float32)
+    return objects, np.bincount(which, minlength=len(images)), labels[:, None].astype(np.float32)

@@ -127,7 +127,7 @@ def log_bags(name: str, x: np.ndarray, y: np.ndarray) -> None:
     mlflow.log_input(mlflow.data.from_numpy(x, targets=y, name=name), context="test")
 
 
-def log_network(network: Any, example: np.ndarray, any_set_size: bool, exportable: bool = True) -> None:
+def log_network(network: Any, example: np.ndarray, outputs: int, any_set_size: bool, exportable: bool = True) -> None:
     """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
 
     MLflow exports the network's graph, in which the axes that the signature calls −1 stay free; the model then needs
@@ -138,7 +138,7 @@ def log_network(network: Any, example: np.ndarray, any_set_size: bool, exportabl
     shape = (-1, -1 if any_set_size else set_size, channels)
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), shape)]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, 1))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, outputs))]),
     )
     # Given, since inferring the requirements takes ten seconds.
     requirements = [f"torch=={version('torch').partition('+')[0]}"]

@@ -6,32 +6,34 @@ company: in whole blocks of consecutive seeds. Blocks, never parts of them, are 
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from permset import PermsetError
-from permset.batches import Sample, batches
+from permset.bags import Bags
+from permset.batches import Data, Part, batches
 from permset.costs import flops
 from permset.randomness import generator
-from permset.scores import accuracy, binary_cross_entropy
-from permset.stacked import State, Step, compile_step, predict, stack
+from permset.scores import BINARY, Target
+from permset.stacked import State, Step, compile_step, of_seed, predict, stack
 
 Build = Callable[[], nn.Module]
 
 # Seeds of a block. On a CPU as few as still drown the cost of launching operations, so that few seeds
-# spread over many cores; on a GPU, which one process fills, many.
-BLOCK = {"cpu": 8, "cuda": 64}
-# What is measured along the way.
-CURVES = "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"
+# spread over many cores, and those of large networks into its cache; on a GPU, which one process fills, many.
+BLOCK = {"small": 8, "large": 4, "cuda": 64}
+LARGE = 10_000  # weights
+# What is measured along the way; the score is accuracy, or the mean absolute error of real targets.
+CURVES = "train_loss", "train_score", "validation_loss", "validation_score"
 
 
 class Diverged(PermsetError):
@@ -44,8 +46,8 @@ class Settings:
     batch_size: int
     learning_rate: float
     schedule: Literal["constant", "cosine"] = "constant"
-    bags: int | None = None
-    """of the fixed sample that a seed is trained on; bags are drawn afresh for every step where it is not given"""
+    weight_decay: float = 0.0
+    """of AdamW; Adam where it is zero"""
     measure_every: int | None = None
     """steps between two points of the curves of training and validation; none are measured where it is not given"""
     measure_sets: int = 1000
@@ -57,8 +59,10 @@ class Settings:
             return self.learning_rate
         return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
 
-    def batches(self, network: nn.Module, sample: Sample, seed: int, device: torch.device) -> Iterator[list[Tensor]]:
-        return batches(network, sample, self.steps, self.batch_size, seed, device, self.bags)
+    def optimizer(self, weights: list[Tensor]) -> torch.optim.Optimizer:
+        if self.weight_decay == 0:
+            return torch.optim.Adam(weights, self.learning_rate, fused=True)
+        return torch.optim.AdamW(weights, self.learning_rate, weight_decay=self.weight_decay, fused=True)
 
     def is_measured(self, before: int, after: int) -> bool:
         """Whether a point of the curves is due once `after` steps are done, of which `before` were when last asked."""
@@ -95,46 +99,56 @@ def initialise(build: Build, seed: int) -> nn.Module:
         return build()
 
 
-def train(model: nn.Module, sample: Sample, settings: Settings, seed: int = 0) -> tuple[nn.Module, list[float]]:
-    """The exercise's own form: train one model by Adam on fresh batches; gives it back with its loss history.
+def train(
+    model: nn.Module, data: Data, settings: Settings, seed: int = 0, target: Target = BINARY
+) -> tuple[nn.Module, list[float]]:
+    """The exercise's own form: train one model by Adam on batch after batch; gives it back with its loss history.
 
     The same data and, to rounding, the same result as `train_seeds` for this seed.
     """
     device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
+    data.prepare(model, seed)
+    optimizer = settings.optimizer(list(model.parameters()))
     history: list[float] = []
-    for drawn in settings.batches(model, sample, seed, device):
-        for *inputs, y in zip(*drawn, strict=True):
+    for drawn in batches(model, data, settings.steps, settings.batch_size, seed, device):
+        for i in range(len(drawn[0]["y"])):
             optimizer.param_groups[0]["lr"] = settings.rate(len(history))
             optimizer.zero_grad()
-            loss = F.binary_cross_entropy_with_logits(model(*inputs), y)
+            loss = _loss(model, [{key: value[i] for key, value in part.items()} for part in drawn], data, target)
             loss.backward()
             optimizer.step()
             history.append(loss.item())
     return model, history
 
 
+def _loss(model: nn.Module, parts: Sequence[Part], data: Data, target: Target) -> Tensor:
+    """Of one network on the parts of a batch."""
+    losses = [target.loss(model(**{k: v for k, v in part.items() if k != "y"}), part["y"]) for part in parts]
+    return torch.stack([share * loss for share, loss in zip(data.shares, losses, strict=True)]).sum()
+
+
 def train_seeds(
     build: Build,
-    sample: Sample,
+    data: Data,
     settings: Settings,
     seeds: Sequence[int],
     *,
+    target: Target = BINARY,
     device: torch.device | str = "cpu",
     executor: Executor | None = None,
     name: str | None = None,
 ) -> Trained:
     """Train one network for each seed, every seed on its own data, all seeds at once.
 
-    `build`, `sample` and the executor follow `concurrent.futures`: with a pool of processes, or a
+    `build`, `data` and the executor follow `concurrent.futures`: with a pool of processes, or a
     cluster's executor, both must be picklable. Without an executor the blocks run here, one by one.
     Progress is shown under the name, if one is given. Raises Diverged when a loss is no longer finite.
     """
     device = torch.device(device)
-    size = BLOCK[device.type]
+    size = _block_size(build, device)
     needed = sorted({seed // size for seed in seeds})
     jobs = [
-        _Block(build, sample, settings, device, name, range(b * size, (b + 1) * size), frozenset(seeds), row)
+        _Block(build, data, settings, target, device, name, range(b * size, (b + 1) * size), frozenset(seeds), row)
         for row, b in enumerate(needed)
     ]
     if executor is None:
@@ -150,18 +164,26 @@ def train_seeds(
     return Trained(state, history, done[0].measured, np.concatenate([t.curves for t in done], axis=2)[:, :, pick])
 
 
-def costs(build: Build, sample: Sample, settings: Settings) -> dict[str, float]:
+def costs(build: Build, data: Data, settings: Settings, target: Target = BINARY) -> dict[str, float]:
     """Floating-point operations of the matrix products in training one network, and in using it on one bag."""
     network = build()
-    *inputs, y = (tensor[0] for tensor in next(settings.batches(network, sample, 0, torch.device("cpu"))))
-    step = flops(lambda: binary_cross_entropy(network(*inputs), y).backward())
-    bag = flops(lambda: network(inputs[0][:1]))
+    drawn = next(batches(network, data, 1, settings.batch_size, 0, torch.device("cpu")))
+    parts = [{key: value[0] for key, value in part.items()} for part in drawn]
+    step = flops(lambda: _loss(network, parts, data, target).backward())
+    bag = flops(lambda: network(parts[0]["x"][:1]))
     return {"training_gflop": settings.steps * step / 1e9, "bag_kflop": bag / 1e3}
 
 
+def _block_size(build: Build, device: torch.device) -> int:
+    if device.type != "cpu":
+        return BLOCK[device.type]
+    weights = sum(weight.numel() for weight in initialise(build, 0).parameters())
+    return BLOCK["large" if weights >= LARGE else "small"]
+
+
 def best_seed(history: Float[np.ndarray, "steps seeds"], last: int) -> int:
-    """Index of the seed with the lowest mean training loss over the last steps."""
-    return int(history[-last:].mean(0).argmin())
+    """Index of the seed with the lowest mean training loss over the last steps; the first where there were none."""
+    return int(history[-last:].mean(0).argmin()) if len(history) else 0
 
 
 @dataclass(frozen=True)
@@ -169,8 +191,9 @@ class _Block:
     """What a worker needs to train some consecutive seeds, of which `wanted` are asked for."""
 
     build: Build
-    sample: Sample
+    data: Data
     settings: Settings
+    target: Target
     device: torch.device
     name: str | None
     seeds: range
@@ -194,17 +217,16 @@ def _train_blocks(blocks: Sequence[_Block]) -> list[Trained]:
 
 
 def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None]:
-    settings, device = block.settings, block.device
-    networks = [initialise(block.build, seed).to(device) for seed in block.seeds]
-    state = stack(networks)
-    weights = list(state.values())
-    streams = [settings.batches(networks[0], block.sample, seed, device) for seed in block.seeds]
-    unseen = [generator(seed, "validation", device) for seed in block.seeds]
-    validation = [
-        torch.stack(some)
-        for some in zip(*(block.sample(settings.measure_sets, stream) for stream in unseen), strict=True)
-    ]
-    optimizer = torch.optim.Adam(weights, settings.learning_rate, fused=True)
+    settings, device, data = block.settings, block.device, block.data
+    networks = [initialise(block.build, seed) for seed in block.seeds]
+    for network, seed in zip(networks, block.seeds, strict=True):
+        data.prepare(network, seed)
+        network.to(device)
+    state, own = stack(networks)
+    weights, fitted = list(state.values()), list(own.values())
+    streams = [batches(networks[0], data, settings.steps, settings.batch_size, seed, device) for seed in block.seeds]
+    unseen = [data.validation(seed, settings.measure_sets, device) for seed in block.seeds]
+    optimizer = settings.optimizer(weights)
     history: list[np.ndarray] = []
     measured: list[int] = []
     curves: list[np.ndarray] = []
@@ -212,37 +234,43 @@ def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None
     hidden = None if block.name else True  # None shows it on a terminal
     with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=hidden) as progress:
         for draws in zip(*streams, strict=True):
-            inputs = [torch.stack(tensors, 1) for tensors in zip(*draws, strict=True)]
+            parts = [_side_by_side(part) for part in zip(*draws, strict=True)]
             if step is None:
-                step = compile_step(networks[0], state, binary_cross_entropy, *(tensor[0] for tensor in inputs))
+                first = [{key: value[0] for key, value in part.items()} for part in parts]
+                step = compile_step(networks[0], state, own, block.target.loss, data.shares, first)
             done = sum(map(len, history))  # not what the bar has counted, which is nothing where it is not shown
-            losses = _take_steps(
-                step, weights, optimizer, inputs, [settings.rate(done + i) for i in range(len(inputs[0]))]
-            )
+            rates = [settings.rate(done + i) for i in range(len(parts[0]["y"]))]
+            losses = _take_steps(partial(step, weights, fitted), weights, optimizer, parts, rates)
             _check_finite(losses, done, block)
             history.append(losses)
             progress.update(len(losses))
             if settings.is_measured(done, done + len(losses)):
                 measured.append(done + len(losses))
-                curves.append(_measure(networks[0], state, inputs, validation))
+                seen = [_last_seen(parts, data.shares, settings.measure_sets, lane) for lane in range(len(networks))]
+                curves.append(measure_curves(networks[0], {**state, **own}, block.target, seen, unseen))
             progress.set_postfix(loss=f"{losses[-1].mean():.2g}")
-    state = {key: value.cpu() for key, value in state.items()}
     points = np.array(curves).reshape(len(measured), len(CURVES), len(networks))
-    return Trained(state, np.concatenate(history), np.array(measured, dtype=int), points), step
+    trained = {key: value.cpu() for key, value in {**state, **own}.items()}
+    return Trained(trained, np.concatenate(history), np.array(measured, dtype=int), points), step
+
+
+def _side_by_side(parts: Sequence[Part]) -> Part:
+    """A part of each seed's batches as one: (steps, seeds, some, …)."""
+    return {key: torch.stack([part[key] for part in parts], 1) for key in parts[0]}
 
 
 def _take_steps(
     step: Step,
     weights: Sequence[Tensor],
     optimizer: torch.optim.Optimizer,
-    inputs: Sequence[Tensor],
+    parts: Sequence[Part],
     rates: list[float],
 ) -> Float[np.ndarray, "steps seeds"]:
-    """The losses before each step; inputs are (steps, seeds, batch, …)."""
+    """The losses before each step; the parts are (steps, seeds, some, …)."""
     losses = []
     with torch.inference_mode():
-        for rate, *batch in zip(rates, *inputs, strict=True):
-            *gradients, loss = step(weights, *batch)
+        for rate, *batch in zip(rates, *(tensor for part in parts for tensor in part.values()), strict=True):
+            *gradients, loss = step(*batch)
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight.grad = gradient
             optimizer.param_groups[0]["lr"] = rate
@@ -251,17 +279,29 @@ def _take_steps(
     return torch.stack(losses).cpu().numpy()
 
 
-def _measure(
-    network: nn.Module, state: State, inputs: Sequence[Tensor], validation: Sequence[Tensor]
+def _last_seen(parts: Sequence[Part], shares: Sequence[float], sets: int, lane: int) -> list[Bags]:
+    """Of a seed, about so many of the bags that it was just trained on; the parts are (steps, seeds, some, …)."""
+    seen = []
+    for share, part in zip(shares, parts, strict=True):
+        mine = {key: value[:, lane].flatten(0, 1)[-math.ceil(share * sets) :] for key, value in part.items()}
+        seen.append(Bags(mine["x"], mine["y"], mine.get("mask")))
+    return seen
+
+
+def measure_curves(
+    network: nn.Module, state: State, target: Target, seen: Sequence[list[Bags]], unseen: Sequence[list[Bags]]
 ) -> Float[np.ndarray, "scores seeds"]:
-    """A point of each of the curves; inputs are (steps, seeds, batch, …), as the networks were just trained on."""
-    sets = validation[0].shape[1]
-    x, *_, y = (tensor.transpose(0, 1).flatten(1, 2)[:, -sets:] for tensor in inputs)
-    alone = [{name: value[lane : lane + 1] for name, value in state.items()} for lane in range(len(x))]
+    """A point of each of the curves, of each seed's own bags of training and of validation."""
     scores = []
-    for bags, labels in ((x, y), validation):
-        logits = torch.cat([predict(network, weights, some) for weights, some in zip(alone, bags, strict=True)])
-        scores += [binary_cross_entropy(logits, labels).double(), accuracy(logits, labels)]
+    for bags_of_seeds in (seen, unseen):
+        losses, rights = [], []
+        for lane, bags in enumerate(bags_of_seeds):
+            alone = of_seed(state, lane)
+            outputs = torch.cat([predict(network, alone, some.x, some.mask)[0] for some in bags])
+            y = torch.cat([some.y for some in bags])
+            losses.append(target.loss(outputs, y).double())
+            rights.append(target.score(outputs, y))
+        scores += [torch.stack(losses), torch.stack(rights)]
     return torch.stack(scores).cpu().numpy()
 
 

@@ -1,15 +1,26 @@
 """The pipeline's stages: read params, call permset, save. Run from the project's root as `python -m stages.<name>`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from permset import PermsetError
+from permset import Absent, PermsetError
+from permset.files import write_absent
 
 
-def run(stage: Callable[..., None]) -> None:
-    """Call a stage with the command line's arguments; a user's mistake ends it in one line and exit status 1."""
+def run(stage: Callable[..., None], outputs: Sequence[str] = ()) -> None:
+    """Call a stage with the command line's arguments; a user's mistake ends it in one line and exit status 1.
+
+    Where what it needs is absent, its outputs, in whose paths {} stands for the argument, say so in its place.
+    """
     try:
         stage(*sys.argv[1:])
+    except Absent as note:
+        if not outputs:
+            sys.exit(f"error: {note}")
+        for path in outputs:
+            write_absent(Path(path.format(*sys.argv[1:])), note)
+        print(note)
     except PermsetError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -6,41 +6,47 @@ from pathlib import Path
 import torch
 
 from permset import PermsetError
+from permset.bags import Bags
 from permset.evaluation import certified, measure, show_permutations
-from permset.files import read_bags, read_model, write_csv, write_json
+from permset.files import read_bags, read_curves, read_model, write_csv, write_json
 from permset.groups import PermutationGroup
 from permset.models import count_params
 from permset.params import load_params
 from permset.randomness import generator
-from permset.runs import network_of, task_of
+from permset.runs import open_run
+from permset.sources import DrawnParams
 from permset.stacked import predict
 from stages import run
 
 
 def evaluate(name: str) -> None:
     params = load_params()
-    chosen, task, network = params.run(name), task_of(params, name), network_of(params, name)
-    x, y = map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz"), (task.set_size, task.channels)))
+    chosen, opened, limits = params.run(name), open_run(params, name), params.certificate
     saved = read_model(Path(f"models/{name}.pt"))
     if saved["run"] != chosen.model_dump():
         raise PermsetError(
             f"models/{name}.pt: trained with other parameters; make it anew with: dvc repro train@{name}"
         )
-    outputs, best = partial(predict, network, saved["state"]), saved["best_seed"]
-    certificate = certified(name, network.claimed_group(task.set_size), outputs, x, params.certificate)
+    is_drawn = isinstance(params.task(chosen.task), DrawnParams)
+    test = Bags(*map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz")))) if is_drawn else None
+    task, network, best = opened.task, opened.network(), saved["best_seed"]
+    outputs = partial(predict, network, saved["state"])
+    some = opened.some_bags(limits.sets, test)
+    certificate = certified(name, network.claimed_group(task.set_size), outputs, some, limits)
 
-    some = PermutationGroup.symmetric(task.set_size).sample(
-        params.certificate.shown, generator(params.certificate.seed, "shown")
-    )
-    shown = show_permutations(outputs, x[:1], some.numpy(), best)
+    bag = some.alone(0)
+    orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
+    shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")
-    print("\n".join(f"  {order}  logit {logit: .9f}  probability {p:.9f}" for order, logit, p in shown))
-    digits = [(order, f"{logit:.9g}", f"{p:.9g}") for order, logit, p in shown]
-    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "logit", "probability"], digits)
-    metrics = {"num_params": count_params(network), **saved["costs"], "best_seed": best}
-    metrics |= measure(outputs(x), y, task.bayes_accuracy)
+    print("\n".join(f"  {order}  output {first: .9f}  reading {reading:.9f}" for order, first, reading in shown))
+    digits = [(order, f"{first:.9g}", f"{reading:.9g}") for order, first, reading in shown]
+    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading"], digits)
+    validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
+    metrics = {"num_params": count_params(network), **saved["costs"], "best_seed": best, "validation": validation}
+    metrics |= measure(opened.tested(network, saved["state"], test), task.target, task.bayes_accuracy, opened.overlap)
+    metrics |= {"score": task.target.score_name, "loss_name": task.target.loss_name}
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
 
 
 if __name__ == "__main__":
-    run(evaluate)
+    run(evaluate, ["results/evaluate/{}.json", "results/permutations/{}.csv"])

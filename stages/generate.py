@@ -1,18 +1,31 @@
-"""generate@<task>: the fixed test set → data/<task>.npz"""
+"""generate@<task>: the fixed test set, or all bags of a collection with their roles → data/<task>.npz"""
 
 from pathlib import Path
 
-from permset.files import write_bags
+import numpy as np
+
+from permset.files import write_bags, write_collection
 from permset.params import load_params
 from permset.randomness import generator
-from permset.tasks import build_task
+from permset.sources import DigitsParams
+from permset.splits import roles
+from permset.tasks import build_task, digits
 from stages import run
 
 
 def generate(name: str) -> None:
-    params = load_params().task(name)
-    x, y = build_task(params).sample(params.test_sets, generator(params.test_seed, "test"))
-    write_bags(Path(f"data/{name}.npz"), x.numpy(), y.numpy())
+    params = load_params().tasks[name]
+    path = Path(f"data/{name}.npz")
+    if isinstance(params, DigitsParams):
+        objects, sizes, y = digits(params.threshold)
+        classes = [str(label) for label in np.unique(y.astype(int))]
+        split = roles(y, params.split, classes)
+        write_collection(
+            path, {"objects": objects, "sizes": sizes, "y": y, "roles": split, "classes": np.array(classes)}
+        )
+        return
+    bags = build_task(params).sample(params.test_sets, generator(params.test_seed, "test"))
+    write_bags(path, bags.x.numpy(), bags.y.numpy(), None if bags.mask is None else bags.mask.numpy())
 
 
 if __name__ == "__main__":

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from permset import plots
-from permset.files import keep_only, read_bags, read_curves, read_history, read_json, write, write_csv
+from permset.files import is_present, keep_only, read_curves, read_history, read_json, some_bags, write, write_csv
 from permset.params import Params, load_params
 from stages import run
 
 FIGURES = Path("results/figures")
 SUMMARY = (
-    *("run", "task", "model", "num_params", "training_gflop", "bag_kflop", "num_seeds", "accuracy", "accuracy_low"),
-    *("accuracy_high", "loss", "bayes_accuracy", "regret", "invariance_float64", "invariance_float32"),
-    *("invariance_symmetric", "group", "verdict"),
+    *("run", "task", "model", "num_params", "training_gflop", "bag_kflop", "num_seeds", "validation"),
+    *("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "auc", "mae", "mae_low", "mae_high", "rmse"),
+    *("r2", "loss", "bayes_accuracy", "regret", "invariance_float64", "invariance_float32", "invariance_symmetric"),
+    *("group", "verdict"),
 )
 Draw = Callable[[Path], None]
 
@@ -25,16 +26,19 @@ def plot() -> None:
         {"run": name, "task": chosen.task, "model": chosen.method}
         | read_json(Path(f"results/evaluate/{name}.json"), f"evaluate@{name}")[name]
         for name, chosen in params.runs.items()
+        if is_present(Path(f"results/evaluate/{name}.json"))
     ]
-    write_csv(Path("results/summary.csv"), SUMMARY, ([row[column] for column in SUMMARY] for row in rows))
+    write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
+    histories = {row["run"]: read_history(Path(f"results/train/{row['run']}.csv")) for row in rows}
     losses = {
-        name: plots.loss_curve(read_history(Path(f"results/train/{name}.csv")), params.plots.loss_windows)
-        for name in params.runs
+        name: plots.loss_curve(history, params.plots.loss_windows)
+        for name, history in histories.items()
+        if len(history)
     }
     points = ((name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True))
     write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
     figures: dict[str, Draw] = {}
-    for task in params.tasks:
+    for task in dict.fromkeys(row["task"] for row in rows):
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
     for name, draw in figures.items():
         write(FIGURES / f"{name}.png", draw)
@@ -44,17 +48,21 @@ def plot() -> None:
 def task_figures(
     params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
 ) -> dict[str, Draw]:
-    x, y = read_bags(Path(f"data/{task}.npz"))
-    some, runs = slice(params.plots.batch_sets), [row["run"] for row in rows]
-    curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in runs}
+    bags, y = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
+    looks = plots.looks([row["run"] for row in rows])
+    curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in looks if name in losses}
     limits = params.certificate.invariant, params.certificate.approximate
-    return {
-        f"loss_{task}": partial(plots.loss_figure, {name: losses[name] for name in runs}),
-        f"curves_{task}": partial(plots.curves_figure, curves),
+    figures: dict[str, Draw] = {
         f"accuracy_{task}": partial(plots.accuracy_figure, rows),
         f"invariance_{task}": partial(plots.invariance_figure, rows, *limits),
-        f"batch_{task}": partial(plots.batch_figure, x[some, :, 0], y[some, 0]),
+        f"batch_{task}": partial(plots.batch_figure, bags, y),
     }
+    if curves:
+        loss_name, score = rows[0]["loss_name"], rows[0]["score"]
+        mine = {name: losses[name] for name in curves}
+        figures[f"loss_{task}"] = partial(plots.loss_figure, mine, looks, loss_name)
+        figures[f"curves_{task}"] = partial(plots.curves_figure, curves, looks, loss_name, score)
+    return figures
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from permset import plots
-from permset.files import keep_only, read_csv, read_json, write
+from permset.files import is_present, keep_only, read_csv, read_json, write
 from permset.params import load_params
 from stages import run
 
@@ -15,15 +15,18 @@ FIGURES = Path("results/study_figures")
 def plot_studies() -> None:
     params = load_params()
     known: dict[str, plots.Look] = {}
-    for task in params.tasks:
+    for task in params.sources:
         known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
     figures: dict[str, Callable[[Path], None]] = {}
     for name, study in params.studies.items():
+        if not is_present(Path(f"results/studies/{name}.csv")):
+            continue
         table = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
         tasks = {variant: params.run(chosen.run or variant).task for variant, chosen in study.runs.items()}
         beside = [
             {"run": run} | read_json(Path(f"results/evaluate/{run}.json"), f"evaluate@{run}")[run]
             for run in study.beside
+            if is_present(Path(f"results/evaluate/{run}.json"))
         ]
         figures[name] = partial(plots.study_figure, table, study.show, study.x, study.slopes, known, tasks, beside)
         if study.curves:

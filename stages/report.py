@@ -2,19 +2,20 @@
 
 from pathlib import Path
 
-from permset.files import read_csv, write
+from permset.files import is_present, read_csv, write
 from permset.params import load_params
 from permset.report import render
 from stages import run
 
 
 def report() -> None:
-    params = load_params()
+    params, summary = load_params(), read_csv(Path("results/summary.csv"), "plot")
     permutations = {
-        name: read_csv(Path(f"results/permutations/{name}.csv"), f"evaluate@{name}") for name in params.runs
+        row["run"]: read_csv(Path(f"results/permutations/{row['run']}.csv"), f"evaluate@{row['run']}")
+        for row in summary
     }
-    studies = {name: read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}") for name in params.studies}
-    summary = read_csv(Path("results/summary.csv"), "plot")
+    tables = {name: Path(f"results/studies/{name}.csv") for name in params.studies}
+    studies = {name: read_csv(path, f"study@{name}") for name, path in tables.items() if is_present(path)}
     page = render(params, summary, permutations, studies, Path("results/figures"), Path("results/study_figures"))
     write(Path("results/report.html"), lambda path: path.write_text(page))
 

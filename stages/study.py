@@ -47,4 +47,4 @@ def measure(cache: Cache, job: Sequence[Point]) -> int:
 
 
 if __name__ == "__main__":
-    run(study)
+    run(study, ["results/studies/{}.csv", "results/studies/{}_curves.csv"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from permset.files import write_csv, write_model
 from permset.params import load_params
-from permset.runs import costs_of, train_run
+from permset.runs import open_run
 from permset.training import CURVES, best_seed, choose_device
 from permset.workers import seed_workers
 from stages import run
@@ -12,12 +12,12 @@ from stages import run
 
 def train(name: str) -> None:
     params = load_params()
-    chosen, settings = params.run(name), params.train_of(name)
-    costs = costs_of(params, name)  # before workers are forked, which then need not load what tracing takes
-    with seed_workers(settings.workers, choose_device(params.device)) as executor:
-        trained = train_run(params, name, executor)
-    best = best_seed(trained.history, settings.best_over)
-    write_model(Path(f"models/{name}.pt"), chosen.model_dump(), trained.state, best, costs)
+    opened = open_run(params, name)
+    costs = opened.costs()  # before workers are forked, which then need not load what tracing takes
+    with seed_workers(params.train.workers, choose_device(params.device)) as executor:
+        trained = opened.train(executor)
+    best = best_seed(trained.history, params.train.best_over)
+    write_model(Path(f"models/{name}.pt"), params.run(name).model_dump(), trained.state, best, costs)
     losses = enumerate(trained.history.tolist())
     rows = ((step, seed, loss) for step, row in losses for seed, loss in enumerate(row))
     write_csv(Path(f"results/train/{name}.csv"), ["step", "seed", "loss"], rows)
@@ -27,4 +27,4 @@ def train(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(train)
+    run(train, ["models/{}.pt", "results/train/{}.csv", "results/curves/{}.csv"])

@@ -1,5 +1,6 @@
 import torch
 
+from permset.batches import Fresh
 from permset.costs import flops
 from permset.models import MLP
 from permset.tasks import UnitSum
@@ -16,6 +17,6 @@ def test_flops_are_those_of_the_matrix_products() -> None:
 
 def test_costs_are_of_all_steps_and_of_one_bag() -> None:
     settings = Settings(steps=100, batch_size=32, learning_rate=0.1)
-    cost = costs(lambda: MLP(10, 1, [7]), UnitSum().sample, settings)
+    cost = costs(lambda: MLP(10, 1, [7]), Fresh(UnitSum().sample), settings)
     assert cost["training_gflop"] == 100 * 32 * (2 * 2 * 77 + 2 * 7) / 1e9
     assert cost["bag_kflop"] == 2 * 77 / 1e3

@@ -69,11 +69,11 @@ def test_accuracy_loss_and_regret_of_known_outputs() -> None:
     np.testing.assert_allclose(accuracy(logits, labels), [1, 0.5])
     right, wrong = math.log1p(math.exp(-9)), math.log1p(math.exp(9))
     np.testing.assert_allclose(binary_cross_entropy(logits.double(), labels.double()), [right, (right + wrong) / 2])
-    metrics = measure(logits, labels, bayes_accuracy=1.0)
+    metrics = measure([(one, labels) for one in logits], bayes_accuracy=1.0)
     assert (metrics["accuracy"], metrics["regret"], metrics["num_seeds"]) == (0.75, 0.25, 2)
     assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0, 1), "the t interval of two seeds is wider"
     assert (metrics["regret_low"], metrics["regret_high"]) == (0, 1)
-    many = measure(logits.repeat(20, 1, 1), labels, bayes_accuracy=1.0)
+    many = measure([(one, labels) for one in logits.repeat(20, 1, 1)], bayes_accuracy=1.0)
     mean, low, high = interval(np.tile([1, 0.5], 20))
     assert (many["accuracy"], many["accuracy_low"], many["accuracy_high"]) == (mean, low, high)
     assert many["regret_low"] == pytest.approx(1 - high)
@@ -87,7 +87,7 @@ def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
 
 
 def test_from_one_seed_no_interval_follows() -> None:
-    metrics = measure(torch.ones(1, 2, 1), torch.tensor([[1.0], [0.0]]), 1.0)
+    metrics = measure([(torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))])
     assert metrics["accuracy"] == 0.5
     assert metrics["accuracy_low"] is None
     assert metrics["accuracy_high"] is None

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from permset import PermsetError
+from permset import Absent, PermsetError
 from permset.files import (
+    is_present,
     keep_only,
     read_bags,
     read_csv,
@@ -14,6 +15,7 @@ from permset.files import (
     read_json,
     read_model,
     write,
+    write_absent,
     write_bags,
     write_csv,
     write_json,
@@ -25,7 +27,7 @@ X, Y = np.zeros((4, 3, 2), np.float32), np.zeros((4, 1), np.float32)
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_bags(tmp_path / "bags.npz", X + 1, Y)
-    x, y = read_bags(tmp_path / "bags.npz", (3, 2))
+    x, y = read_bags(tmp_path / "bags.npz")
     assert (x == 1).all()
     assert y.shape == (4, 1)
     write_model(tmp_path / "m.pt", {"task": "t"}, {"w": torch.ones(2, 3)}, 1, {"bag_kflop": 0.1})
@@ -84,7 +86,7 @@ def test_a_file_that_is_missing_or_damaged_is_named_with_its_remedy(tmp_path: Pa
     path = tmp_path / name
     write_bags(tmp_path / "unit_sum.npz", X, Y)
     write_model(tmp_path / "mlp.pt", {}, {"w": torch.ones(50)}, 0, {})
-    write_csv(tmp_path / "mlp.csv", ["step", "seed", "loss"], [(0, 0, 0.5)])
+    write_csv(tmp_path / "mlp.csv", ["step", "seed", "loss"], [(step, 0, 0.5) for step in range(9)])
     write_json(tmp_path / "mlp.json", {"mlp": {"accuracy": 1.0}})
     read(path)
     if damage == "missing":
@@ -105,13 +107,36 @@ def test_a_file_that_is_missing_or_damaged_is_named_with_its_remedy(tmp_path: Pa
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (X[:, :, 0], Y, r"x must have shape \(sets, 3, 2\), got \(4, 3\)"),
-        (X[:, :2], Y, r"x must have shape \(sets, 3, 2\), got \(4, 2, 2\)"),
-        (X, Y[:3], r"y must have shape \(4, outputs\), got \(3, 1\)"),
+        (X[:, :, 0], Y, r"x must have shape \(sets, n, channels\), got \(4, 3\)"),
+        (X, Y[:3], r"y must have shape \(4, targets\), got \(3, 1\)"),
         (X + np.nan, Y, "not finite"),
     ],
 )
 def test_bags_of_a_wrong_shape_or_value_are_refused(tmp_path: Path, x: np.ndarray, y: np.ndarray, message: str) -> None:
     write_bags(tmp_path / "bags.npz", x, y)
     with pytest.raises(PermsetError, match=message):
-        read_bags(tmp_path / "bags.npz", (3, 2))
+        read_bags(tmp_path / "bags.npz")
+
+
+def test_a_mask_goes_with_its_bags(tmp_path: Path) -> None:
+    mask = np.arange(3) < np.array([[0], [1], [2], [3]])
+    write_bags(tmp_path / "bags.npz", X, Y, mask)
+    assert (read_bags(tmp_path / "bags.npz")[2] == mask).all()
+    write_bags(tmp_path / "bags.npz", X, Y, mask[:, :2])
+    with pytest.raises(PermsetError, match=r"mask must have shape \(4, 3\), got \(4, 2\)"):
+        read_bags(tmp_path / "bags.npz")
+
+
+def test_what_is_absent_says_so_to_whoever_reads_it(tmp_path: Path) -> None:
+    for name, (read, _) in READERS.items():
+        write_absent(tmp_path / name, "musk1: not fetched")
+        assert not is_present(tmp_path / name)
+        with pytest.raises(Absent, match=r"^musk1: not fetched$"):
+            read(tmp_path / name)
+    write_json(tmp_path / "mlp.json", {})
+    assert is_present(tmp_path / "mlp.json")
+
+
+def test_a_history_of_no_steps_is_empty(tmp_path: Path) -> None:
+    write_csv(tmp_path / "svm.csv", ["step", "seed", "loss"], [])
+    assert len(read_history(tmp_path / "svm.csv")) == 0

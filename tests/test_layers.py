@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from permset import PermsetError
 from permset.groups import PermutationGroup, act
 from permset.layers import EquivariantLinear, InvariantLinear, MultiChannelLinear
 
@@ -145,9 +144,12 @@ def test_padding_does_not_matter(sizes: list[int], further: int) -> None:
         assert all(torch.isfinite(p.grad).all() for p in layer.parameters() if p.grad is not None)
 
 
-def test_a_mask_is_refused_where_positions_are_fixed() -> None:
-    with pytest.raises(PermsetError, match="a mask needs a layer for all of S_n"):
-        EquivariantLinear(1, 1, GROUPS["C_5"])(torch.ones(2, 5, 1), torch.ones(2, 5, dtype=torch.bool))
+def test_padding_counts_as_objects_of_zero_where_positions_are_fixed() -> None:
+    layer = randomise(EquivariantLinear(2, 3, GROUPS["C_5"]))
+    x, mask = torch.randn(4, 5, 2, dtype=torch.float64), torch.rand(4, 5) > 0.4
+    zeros = torch.where(mask.unsqueeze(-1), x, 0.0)
+    expected = torch.where(mask.unsqueeze(-1), layer(zeros), 0.0)
+    torch.testing.assert_close(layer(torch.where(mask.unsqueeze(-1), x, torch.nan), mask), expected)
 
 
 def spread(width: int, depth: int, n: int, form: str, group: PermutationGroup | None = None) -> float:

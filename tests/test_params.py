@@ -70,7 +70,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("train.steps", 10.5, "train.steps: Input should be a valid integer"),
         ("train.learning_rate", -0.1, "train.learning_rate: Input should be greater than 0, got -0.1"),
         ("train.learning_rate", float("nan"), "train.learning_rate: Input should be a finite number"),
-        ("train.batch_size", 101, "train: batch_size must be even to balance the classes of fresh bags, got 101"),
+        ("train.batch_size", 101, "runs.deepset.train: batch_size must be even to balance the classes of fresh bags"),
         (
             "runs.deepset.train.learning_rate",
             "fast",

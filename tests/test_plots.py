@@ -38,6 +38,7 @@ def test_every_run_has_a_look_of_its_own_that_later_runs_do_not_change() -> None
 
 ROW = {
     "num_params": 62,
+    "score": "accuracy",
     "bayes_accuracy": 1.0,
     "accuracy": 0.9,
     "accuracy_low": 0.8,
@@ -48,6 +49,7 @@ ROW = {
     "invariance_float64": 0.0,
     "invariance_float32": 1e-7,
 }
+REAL = {"num_params": 5, "score": "mae", "mae": 0.3, "mae_low": 0.2, "mae_high": 0.4, "r2": 0.5}
 ONE_SEED = ROW | {f"{value}_{end}": None for value in ("accuracy", "regret") for end in ("low", "high")}
 CURVES = {f"run{i}": loss_curve(np.random.default_rng(i).random((50, 3)), 10) for i in range(9)}
 STUDY = [
@@ -73,13 +75,17 @@ FIGURES = {
         curves_figure,
         {
             "a": {"step": np.arange(3)}
-            | {f"{of}_{what}": np.full((3, 2), 0.5) for of in ("train", "validation") for what in ("loss", "accuracy")}
+            | {f"{of}_{what}": np.full((3, 2), 0.5) for of in ("train", "validation") for what in ("loss", "score")}
         },
+        LOOKS,
+        "cross-entropy (nats)",
+        "accuracy",
     ),
-    "loss": partial(loss_figure, CURVES),
+    "loss": partial(loss_figure, CURVES, looks(list(CURVES)), "cross-entropy (nats)"),
+    "mae": partial(accuracy_figure, [{"run": "a", **REAL}, {"run": "b", **REAL, "r2": None}]),
     "accuracy": partial(accuracy_figure, [{"run": "a", **ROW}, {"run": "b", **ONE_SEED}]),
     "invariance": partial(invariance_figure, [{"run": "a", **ROW}, {"run": "b", **ROW}], 1e-12, 0.1),
-    "batch": partial(batch_figure, np.random.default_rng(0).random((6, 4)), np.array([0.0, 1, 0, 1, 0, 1])),
+    "batch": partial(batch_figure, [np.ones((n, 2)) * n for n in (3, 0, 5)], np.array([[0.0], [1.0], [0.5]])),
 }
 
 

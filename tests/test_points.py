@@ -13,13 +13,14 @@ from permset.evaluation import measure
 from permset.params import Params
 from permset.points import CURVE_COLUMNS, POINT_COLUMNS, measure_points
 from permset.randomness import generator
-from permset.runs import network_of, task_of, train_run
-from permset.stacked import predict
+from permset.runs import open_run
 from permset.studies import plan
 
 DATA = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())
 TRAIN = DATA["train"] | {"steps": 60, "batch_size": 20, "measure_every": 20, "measure_sets": 40}
-TASKS = {name: task | {"test_sets": 400} for name, task in DATA["tasks"].items()}
+TASKS = {name: task | {"test_sets": 400} for name, task in DATA["tasks"].items() if "test_sets" in task}
+RUNS = {name: run for name, run in DATA["runs"].items() if run["task"] in TASKS}
+DATA |= {"tasks": TASKS, "files": {}, "runs": RUNS}
 STUDY = {"axis": "model.widths", "values": [[5]], "runs": {"mlp": {}}, "show": ["loss"]}
 
 
@@ -41,9 +42,9 @@ def test_a_point_is_its_run_trained_and_measured() -> None:
     params = Params.model_validate(
         {**DATA, "seeds": 3, "train": TRAIN | {"learning_rate": 0.01}, "tasks": TASKS, "runs": {"mlp": run}}
     )
-    trained, task = train_run(params, "mlp"), task_of(params, "mlp")
-    x, y = task.sample(400, generator(0, "test"))
-    metrics = measure(predict(network_of(params, "mlp"), trained.state, x), y, 1.0)
+    run = open_run(params, "mlp")
+    trained, test = run.train(), run.task.sample(400, generator(0, "test"))
+    metrics = measure(run.tested(run.network(), trained.state, test), bayes_accuracy=1.0)
     assert np.mean(point["accuracy"]) == pytest.approx(metrics["accuracy"])
     assert np.mean(point["loss"]) == pytest.approx(metrics["loss"])
     assert np.mean(point["regret"]) == pytest.approx(metrics["regret"])

@@ -146,7 +146,7 @@ def test_an_average_is_the_full_sum_over_the_group(group: str, kind: str, of: st
         network(x.reshape(5, 6, *x.shape[1:])), expected.reshape(5, 6, 1), rtol=1e-10, atol=1e-12
     )
     elements = torch.as_tensor(chosen.elements().astype(int)).expand(len(x), -1, -1)
-    torch.testing.assert_close(network(x, elements), expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(network(x, permutations=elements), expected, rtol=1e-10, atol=1e-12)
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=6), st.data())
@@ -218,10 +218,10 @@ def test_training_permutations_are_fresh_and_used() -> None:
         assert drawn.shape == (30, 1, 5)
         assert len(torch.unique(drawn, dim=0)) > 10
         moved = torch.stack([act(p[0], bag) for p, bag in zip(drawn, x, strict=True)])
-        torch.testing.assert_close(wrapper(x, drawn), wrapper.network(moved))
+        torch.testing.assert_close(wrapper(x, permutations=drawn), wrapper.network(moved))
     torch.testing.assert_close(PermutationAugmentation(mlp(5), GROUPS["S_5"])(x.float()).shape, torch.Size([30, 1]))
 
 
 def test_bags_of_another_size_than_the_group_are_refused() -> None:
-    with pytest.raises(PermsetError, match="S_5 permutes 5 objects, got bags of 6"):
+    with pytest.raises(PermsetError, match="bags of at most 5 objects can be taken here, got one of more"):
         GroupAverage(mlp(6), GROUPS["S_5"])(torch.zeros(2, 6, 2))

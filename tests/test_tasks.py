@@ -87,7 +87,8 @@ def test_what_makes_no_task_is_refused(N: int, set_size: int, subsets: tuple[int
 
 def test_the_bayes_rule_makes_no_error() -> None:
     task = UnitSum(12, (4, 7))
-    x, y = task.sample(10_000, generator(3, "test"))
+    bags = task.sample(10_000, generator(3, "test"))
+    x, y = bags.x, bags.y
     decided = ((x > 0).sum(1) == 7).float()
     assert (decided == y).float().mean().item() == task.bayes_accuracy
 
@@ -113,7 +114,8 @@ def test_the_gaussian_bayes_accuracy_is_what_its_rule_reaches(
     set_size: int, channels: int, variances: tuple[float, float], known: float | None
 ) -> None:
     task = GaussianVariance(set_size, channels, variances)
-    x, y = task.sample(200_000, generator(0, "test"))
+    bags = task.sample(200_000, generator(0, "test"))
+    x, y = bags.x, bags.y
     v0, v1 = variances
     threshold = set_size * channels * np.log(v0 / v1) / (1 / v1 - 1 / v0)
     smaller = x.square().sum((1, 2)) < threshold
@@ -125,7 +127,8 @@ def test_the_gaussian_bayes_accuracy_is_what_its_rule_reaches(
 
 
 def test_gaussian_bags_have_their_variances() -> None:
-    x, y = GaussianVariance(7, 3, (1.0, 4.0)).sample(20_000, generator(0, "test"))
+    drawn = GaussianVariance(7, 3, (1.0, 4.0)).sample(20_000, generator(0, "test"))
+    x, y = drawn.x, drawn.y
     assert x.shape == (20_000, 7, 3)
     for label, variance in ((0, 1.0), (1, 4.0)):
         bags = x[y[:, 0] == label]

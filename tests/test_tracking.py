@@ -97,7 +97,7 @@ def test_flatten_joins_keys_with_dots() -> None:
 def test_a_logged_network_takes_any_batch_and_a_deepset_any_set_size(network: torch.nn.Module) -> None:
     any_size = isinstance(network, DeepSet)
     x = torch.randn(2, 5, 3)
-    mirror([result("one", log_inputs=lambda: log_network(network, x.numpy(), any_size))])
+    mirror([result("one", log_inputs=lambda: log_network(network, x.numpy(), 1, any_size))])
     [run] = runs()
     [model] = mlflow.search_logged_models(experiment_ids=[run.info.experiment_id], output_format="list")
     loaded = mlflow.pytorch.load_model(model.model_uri)

@@ -1,0 +1,33 @@
+"""read@<file>: bags of one's own, checked, with their roles → data/<file>.npz"""
+
+from pathlib import Path
+
+import numpy as np
+
+from permset import PermsetError
+from permset.files import check_present, write_collection
+from permset.params import load_params
+from permset.readers import read_csv_bags, read_npz_bags
+from permset.sources import CsvParams
+from permset.splits import roles
+from stages import run
+
+
+def read(name: str) -> None:
+    chosen = load_params().files[name]
+    path, most = Path(chosen.path), chosen.max_megabytes * 10**6
+    check_present(path)
+    if isinstance(chosen, CsvParams):
+        bags = read_csv_bags(path, chosen.bag, chosen.labels, chosen.features, chosen.target, most_bytes=most)
+    else:
+        bags = read_npz_bags(path, chosen.target, most_bytes=most)
+    try:
+        split = roles(bags.targets, chosen.split, bags.classes)
+    except PermsetError as error:
+        raise PermsetError(f"{path}: {error} (params.yaml: files.{name}.split)") from error
+    arrays = {"objects": bags.objects, "sizes": bags.sizes, "y": bags.targets.astype(np.float32), "roles": split}
+    write_collection(Path(f"data/{name}.npz"), arrays | {"classes": np.array(bags.classes, dtype=str)})
+
+
+if __name__ == "__main__":
+    run(read, ["data/{}.npz"])
