@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro test ui bench readme clean
+.PHONY: repro published test ui bench readme
 
 repro: $(VENV)/installed
 	dvc repro
@@ -21,6 +21,9 @@ test: $(VENV)/installed
 
 ui: $(VENV)/installed
 	mlflow ui
+
+published: $(VENV)/installed
+	cd published && dvc repro
 
 bench: $(VENV)/installed
 	python -m benchmarks.training

@@ -27,7 +27,7 @@ def count(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> int | Float[Tens
 
 def resize(
     x: Float[Tensor, "*batch n c"], mask: Mask | None, size: int
-) -> tuple[Float[Tensor, "*batch size c"], Mask | None]:
+) -> tuple[Float[Tensor, "*batch size c"], Bool[Tensor, "*batch size"] | None]:
     """Bags of `size` positions, for what has fixed ones: padding, of zeros, is added or cut off at the end.
 
     PermsetError if an object would be cut off.

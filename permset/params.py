@@ -35,8 +35,8 @@ Shown = Literal[
 class CertificateParams(Strict):
     """How invariance is measured and from which error on it is called what."""
 
-    sets: Annotated[int, Field(ge=1)]
-    """bags of the test set"""
+    objects: Count
+    """of as many bags as have so many, padding included"""
     permutations: Count
     """random elements of the group, besides its generators"""
     shown: Count
@@ -174,37 +174,41 @@ class Params(Strict):
                 yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {', '.join(self.sources)}"
                 continue
             for place, mistake in self._mistakes_of_run(name, run, self.sources[run.task]):
-                yield f"runs.{name}.{place}: {mistake}"
-        wanted = {"certificate.sets": self.certificate.sets, "plots.batch_sets": self.plots.batch_sets}
+                yield f"{place}: {mistake}"
+        sets = self.plots.batch_sets
         for name, task in self.tasks.items():
-            for place, sets in wanted.items():
-                if isinstance(task, DrawnParams) and sets > task.test_sets:
-                    yield f"{place}: {sets} is more than tasks.{name}.test_sets {task.test_sets}"
+            if isinstance(task, DrawnParams) and sets > task.test_sets:
+                yield f"plots.batch_sets: {sets} is more than tasks.{name}.test_sets {task.test_sets}"
 
     def _mistakes_of_run(self, name: str, run: RunParams, source: AnySource) -> Iterator[tuple[str, str]]:
+        place = f"runs.{name}"
         collection = isinstance(source, CollectionParams)
         try:
             train = self.train_of(name, bags=1 if collection else None)
         except ValidationError as error:
-            yield "train", describe(error.errors()[0])
+            yield f"{place}.train", describe(error.errors()[0])
         except ValueError as error:
-            yield "train", str(error)
+            yield f"{place}.train", str(error)
         else:
             if collection and train.data != "fresh":
-                yield "train.data", f"the bags of {run.task} are as many as they are; remove it"
+                yield f"{place}.train.data", f"the bags of {run.task} are as many as they are; remove it"
             balanced = source.kind in ("unit_sum", "gaussian_variance")
             if balanced and train.data == "fresh" and train.batch_size % 2:
-                yield "train", f"batch_size must be even to balance the classes of fresh bags, got {train.batch_size}"
+                where = "train" if run.train.batch_size is None else f"{place}.train"
+                yield where, f"batch_size must be even to balance the classes of fresh bags, got {train.batch_size}"
         if run.model.kind == "svm" and not collection:
-            yield "model.kind", "a support-vector machine learns from a collection of bags, and these are drawn"
+            yield (
+                f"{place}.model.kind",
+                "a support-vector machine needs a collection of bags, and these are drawn",
+            )
         if run.model.kind == "svm" and run.symmetrizer is not None:
-            yield "symmetrizer", "a support-vector machine takes none; remove it"
+            yield f"{place}.symmetrizer", "a support-vector machine takes none; remove it"
         if getattr(run.symmetrizer, "of", "logits") == "probabilities" and self.predicts_numbers(run.task):
-            yield "symmetrizer.of", "real targets have no probabilities; choose logits"
-        for place, group in run.groups.items():
+            yield f"{place}.symmetrizer.of", "real targets have no probabilities; choose logits"
+        for part, group in run.groups.items():
             mistake = None if isinstance(source, CollectionParams) else mismatch(group, source.set_size)
             if mistake:
-                yield place, mistake
+                yield f"{place}.{part}", mistake
 
     def predicts_numbers(self, source: str) -> bool:
         chosen = self.sources[source]

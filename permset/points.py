@@ -1,8 +1,10 @@
 """A point of a study, measured: its networks trained, the learning rate chosen, every seed's numbers."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from permset import PermsetError
 from permset.batches import batches
+from permset.curves import CURVES
 from permset.evaluation import invariance_error, seed_metrics
 from permset.groups import PermutationGroup
 from permset.models import DeepSet, Model, count_params
@@ -21,7 +24,7 @@ from permset.sources import DrawnParams
 from permset.stacked import State, predict, unstack
 from permset.studies import Point
 from permset.tasks import build_task
-from permset.training import CURVES, Diverged, Trained, initialise
+from permset.training import Diverged, Trained, initialise
 
 POINT_COLUMNS = (
     *("study", "run", "axis", "value", "learning_rate", "num_params", "training_gflop", "bag_kflop", "bayes_accuracy"),
@@ -32,7 +35,7 @@ CURVE_COLUMNS = "run", "value", "step", *CURVES
 # Of a sigmoid: where its derivative, and with it what passes back through it, is less than this.
 SATURATED = 1e-3
 
-Table = list[list[str | int | float]]
+Table = list[list[str | int | float | None]]
 
 
 def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
@@ -70,6 +73,14 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
     return results
 
 
+def key_of(point: Point) -> str:
+    """Of all that its results depend on, except for the code: its content and the bags of its collection, if any."""
+    name = point.tested.run(point.run).task
+    drawn = isinstance(point.tested.task(name), DrawnParams)
+    bags = b"" if drawn else Path(f"data/{name}.npz").read_bytes()
+    return hashlib.sha256(point.digest.encode() + bags).hexdigest()
+
+
 def _choose(candidates: Sequence[Params], name: str) -> tuple[Trained, Run]:
     best: tuple[float, Trained, Run] | None = None
     failure: Diverged | None = None
@@ -99,7 +110,7 @@ def _tested(run: Run, state: State) -> dict[str, Float[np.ndarray, " seeds"]]:
     values = {name: np.array([one[name] for one in of_seeds]) for name in of_seeds[0]}
     if task.bayes_accuracy is not None:
         values["regret"] = task.bayes_accuracy - values["accuracy"]
-    bags = run.some_bags(limits.sets, drawn)
+    bags = run.some_bags(limits.objects, drawn)
     group = network.claimed_group(task.set_size) or PermutationGroup.symmetric(task.set_size)
     some = group.sample(limits.shown, generator(limits.seed, "study")).numpy()
     some = np.concatenate([group.generators(), some])

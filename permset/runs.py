@@ -112,8 +112,9 @@ class Run:
         assert isinstance(self.data, Split), "drawn bags are given"
         return [_on_own(network, of_seed(state, seed), self.data, self.data.of(seed, TEST)) for seed in seeds]
 
-    def some_bags(self, count: int, drawn: Bags | None = None) -> Bags:
-        """To look at: so many of those drawn, or of its collection, from all over it."""
+    def some_bags(self, objects: int, drawn: Bags | None = None) -> Bags:
+        """Of those drawn, or of its collection, from all over it: as many as have so many objects, padding included."""
+        count = max(1, objects // self.task.set_size)
         if drawn is not None:
             return drawn[:count]
         assert isinstance(self.data, Split)

@@ -83,24 +83,25 @@ def _check_axis(run: RunParams, axis: str, name: str, place: str) -> None:
 
 def _content(params: Params) -> dict[str, Any]:
     return params.model_dump(
-        mode="json", exclude={"plots": True, "report": True, "studies": True, "train": {"workers"}}
+        mode="json", exclude={"plots": True, "report": True, "studies": True, "fetched": True, "train": {"workers"}}
     )
 
 
 def _only(params: Params, run: str, name: str) -> Params:
     """Parameters with this run alone, under another name, and its task."""
     chosen = params.runs[run]
-    return params.model_copy(
-        update={"runs": {name: chosen}, "tasks": {chosen.task: params.tasks[chosen.task]}, "studies": {}}
+    tasks, files = (
+        {key: value for key, value in sources.items() if key == chosen.task} for sources in (params.tasks, params.files)
     )
+    return params.model_copy(update={"runs": {name: chosen}, "tasks": tasks, "files": files, "studies": {}})
 
 
 def _change(params: Params, run: str, path: str, value: Any, place: str, axis: str | None = None) -> Params:
-    """With one setting of the only run, or of its task, put to a value."""
+    """With one setting of the only run, or of its task, put to a value; what is read from a file stays."""
     content: dict[str, Any] = copy.deepcopy(params.model_dump())
     chosen = content["runs"][run]
     *inner, last = path.split(".")
-    at: Any = {**chosen, "task": content["tasks"][chosen["task"]]} if inner[:1] == ["task"] else chosen
+    at: Any = {**chosen, "task": content["tasks"].get(chosen["task"])} if inner[:1] == ["task"] else chosen
     for key in inner:
         at = at.get(key) if isinstance(at, Mapping) else None
     if not isinstance(at, dict) or last not in at:

@@ -256,7 +256,7 @@ def _distinct(
     return bags, equal.int().argmax(-1).cpu().numpy(), bag_of.ravel()
 
 
-def _with_mask(x: Bags, mask: Mask | None) -> Bags:
+def _with_mask(x: Bags, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
     """The mask as one more channel, which moves with the objects and tells padding from objects of zero."""
     return x if mask is None else torch.cat([x, mask.unsqueeze(-1).to(x)], -1)
 

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from permset import PermsetError
-from permset.bags import Bags
 from permset.batches import Data, Part, batches
 from permset.costs import flops
+from permset.curves import CURVES, last_seen, measure_curves
 from permset.randomness import generator
 from permset.scores import BINARY, Target
-from permset.stacked import State, Step, compile_step, of_seed, predict, stack
+from permset.stacked import State, Step, compile_step, stack
 
 Build = Callable[[], nn.Module]
 
@@ -32,8 +32,6 @@ Build = Callable[[], nn.Module]
 # spread over many cores, and those of large networks into its cache; on a GPU, which one process fills, many.
 BLOCK = {"small": 8, "large": 4, "cuda": 64}
 LARGE = 10_000  # weights
-# What is measured along the way; the score is accuracy, or the mean absolute error of real targets.
-CURVES = "train_loss", "train_score", "validation_loss", "validation_score"
 
 
 class Diverged(PermsetError):
@@ -246,7 +244,7 @@ def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None
             progress.update(len(losses))
             if settings.is_measured(done, done + len(losses)):
                 measured.append(done + len(losses))
-                seen = [_last_seen(parts, data.shares, settings.measure_sets, lane) for lane in range(len(networks))]
+                seen = [last_seen(parts, data.shares, settings.measure_sets, lane) for lane in range(len(networks))]
                 curves.append(measure_curves(networks[0], {**state, **own}, block.target, seen, unseen))
             progress.set_postfix(loss=f"{losses[-1].mean():.2g}")
     points = np.array(curves).reshape(len(measured), len(CURVES), len(networks))
@@ -277,32 +275,6 @@ def _take_steps(
             optimizer.step()
             losses.append(loss)
     return torch.stack(losses).cpu().numpy()
-
-
-def _last_seen(parts: Sequence[Part], shares: Sequence[float], sets: int, lane: int) -> list[Bags]:
-    """Of a seed, about so many of the bags that it was just trained on; the parts are (steps, seeds, some, …)."""
-    seen = []
-    for share, part in zip(shares, parts, strict=True):
-        mine = {key: value[:, lane].flatten(0, 1)[-math.ceil(share * sets) :] for key, value in part.items()}
-        seen.append(Bags(mine["x"], mine["y"], mine.get("mask")))
-    return seen
-
-
-def measure_curves(
-    network: nn.Module, state: State, target: Target, seen: Sequence[list[Bags]], unseen: Sequence[list[Bags]]
-) -> Float[np.ndarray, "scores seeds"]:
-    """A point of each of the curves, of each seed's own bags of training and of validation."""
-    scores = []
-    for bags_of_seeds in (seen, unseen):
-        losses, rights = [], []
-        for lane, bags in enumerate(bags_of_seeds):
-            alone = of_seed(state, lane)
-            outputs = torch.cat([predict(network, alone, some.x, some.mask)[0] for some in bags])
-            y = torch.cat([some.y for some in bags])
-            losses.append(target.loss(outputs, y).double())
-            rights.append(target.score(outputs, y))
-        scores += [torch.stack(losses), torch.stack(rights)]
-    return torch.stack(scores).cpu().numpy()
 
 
 def _check_finite(losses: Float[np.ndarray, "steps seeds"], first_step: int, block: _Block) -> None:

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from permset.bags import Collection
 from permset.batches import Split
+from permset.curves import measure_curves
 from permset.kernel import KernelMachine
 from permset.scores import Target
 from permset.splits import TRAINING, VALIDATION
 from permset.stacked import SETS_A_TIME, stack
 from permset.standardization import Standardized
-from permset.training import Build, Trained, initialise, measure_curves
+from permset.training import Build, Trained, initialise
 
 
 def fit_machines(build: Build, split: Split, target: Target, penalty: float, seeds: int) -> Trained:

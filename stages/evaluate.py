@@ -31,7 +31,7 @@ def evaluate(name: str) -> None:
     test = Bags(*map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz")))) if is_drawn else None
     task, network, best = opened.task, opened.network(), saved["best_seed"]
     outputs = partial(predict, network, saved["state"])
-    some = opened.some_bags(limits.sets, test)
+    some = opened.some_bags(limits.objects, test)
     certificate = certified(name, network.claimed_group(task.set_size), outputs, some, limits)
 
     bag = some.alone(0)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from permset.cache import Cache
 from permset.files import write_csv
 from permset.params import load_params
-from permset.points import CURVE_COLUMNS, POINT_COLUMNS, measure_points
+from permset.points import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
 from permset.studies import Point, plan
 from permset.training import choose_device
 from permset.workers import seed_workers
@@ -22,7 +22,7 @@ def study(name: str) -> None:
     points = plan(params, name)
     # Points that are measured on the same trained networks are one job.
     jobs = [list(job) for _, job in groupby(points, key=lambda point: point.candidates)]
-    todo = [job for job in jobs if any(cache.get(point.digest) is None for point in job)]
+    todo = [job for job in jobs if any(cache.get(key_of(point)) is None for point in job)]
     with (
         seed_workers(params.train.workers, choose_device(params.device)) as executor,
         tqdm(total=len(points), initial=len(points) - sum(map(len, todo)), desc=name, disable=None) as progress,
@@ -33,7 +33,7 @@ def study(name: str) -> None:
         else:
             for future in as_completed([executor.submit(measure, cache, job) for job in todo]):
                 progress.update(future.result())
-    results = [cache.get(point.digest) for point in points]
+    results = [cache.get(key_of(point)) for point in points]
     for columns, part, suffix in ((POINT_COLUMNS, "seeds", ""), (CURVE_COLUMNS, "curves", "_curves")):
         rows = (row for result in results for row in result[part])
         write_csv(Path(f"results/studies/{name}{suffix}.csv"), columns, rows)
@@ -42,7 +42,7 @@ def study(name: str) -> None:
 def measure(cache: Cache, job: Sequence[Point]) -> int:
     """Keep the results of the points of a job; gives how many they are."""
     for point, result in zip(job, measure_points(job), strict=True):
-        cache.put(point.digest, result)
+        cache.put(key_of(point), result)
     return len(job)
 
 

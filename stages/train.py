@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from permset.curves import CURVES
 from permset.files import write_csv, write_model
 from permset.params import load_params
 from permset.runs import open_run
-from permset.training import CURVES, best_seed, choose_device
+from permset.training import best_seed, choose_device
 from permset.workers import seed_workers
 from stages import run
 

@@ -70,7 +70,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("train.steps", 10.5, "train.steps: Input should be a valid integer"),
         ("train.learning_rate", -0.1, "train.learning_rate: Input should be greater than 0, got -0.1"),
         ("train.learning_rate", float("nan"), "train.learning_rate: Input should be a finite number"),
-        ("train.batch_size", 101, "runs.deepset.train: batch_size must be even to balance the classes of fresh bags"),
+        ("train.batch_size", 101, "train: batch_size must be even to balance the classes of fresh bags, got 101"),
         (
             "runs.deepset.train.learning_rate",
             "fast",
@@ -86,7 +86,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ),
         ("tasks.unit_sum.subset_sizes", [3, 3], "tasks.unit_sum: subset_sizes must differ"),
         ("tasks.unit_sum.test_sets", 501, "tasks.unit_sum.test_sets: Input should be a multiple of 2"),
-        ("tasks.unit_sum.test_sets", 100, "certificate.sets: 200 is more than tasks.unit_sum.test_sets 100"),
+        ("tasks.unit_sum.test_sets", 10, "plots.batch_sets: 20 is more than tasks.unit_sum.test_sets 10"),
         ("runs.Deep Set", {"task": "unit_sum", "model": MLP}, "runs.Deep Set: String should match pattern"),
         ("runs", {}, "runs: "),
         ("runs.mlp.symmetrizer", {"kind": "average", "group": BLOCKS}, "runs.mlp.symmetrizer.group: sizes must add up"),

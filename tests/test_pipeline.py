@@ -66,7 +66,7 @@ class Project:
         self.params["train"] |= TINY_TRAIN
         self.params["tasks"] = {"unit_sum": self.params["tasks"]["unit_sum"] | {"test_sets": 200}}
         self.params["studies"] = TINY_STUDIES
-        self.params["certificate"] |= {"sets": 50, "permutations": 5, "approximate": 0.1}
+        self.params["certificate"] |= {"objects": 500, "permutations": 5, "approximate": 0.1}
         self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}
         average = {"kind": "average", "group": {"kind": "symmetric"}, "train_samples": 1}
         self.params["runs"]["average"] = self.params["runs"]["mlp"] | {"symmetrizer": average}
