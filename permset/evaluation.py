@@ -140,6 +140,15 @@ def certified(
     return {**certificate.as_dict(), "invariance_symmetric": symmetric, "group": str(group), "verdict": verdict}
 
 
+def example(bags: Bags) -> Float[Tensor, "1 n c"]:
+    """One bag without its padding, to be shown: the first of at least two objects, if there is one."""
+    if bags.mask is None:
+        return bags.x[:1]
+    sizes = bags.mask.sum(-1)
+    index = int((sizes >= 2).long().argmax())
+    return bags.x[index : index + 1, : max(1, int(sizes[index]))]
+
+
 @torch.no_grad()
 def show_permutations(
     predict: Predict,

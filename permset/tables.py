@@ -75,6 +75,16 @@ def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
     }
 
 
+def published(rows: Sequence[Row]) -> str:
+    """The rows of published/results/comparison.csv: mean absolute errors, ours with 95% intervals over seeds."""
+    header = ["method", "constant rate", "cosine decay", "paper"]
+    lines = [header, ["---", *["---:"] * 3]]
+    for row in rows:
+        ours = [_with_interval(row, schedule, _three_digits) for schedule in ("constant", "cosine")]
+        lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['paper_spread']}"])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def percent(share: float | str, digits: int = 2) -> str:
     return f"{100 * float(share):.{digits}f}%"
 

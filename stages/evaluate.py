@@ -7,7 +7,7 @@ import torch
 
 from permset import PermsetError
 from permset.bags import Bags
-from permset.evaluation import certified, measure, show_permutations
+from permset.evaluation import certified, example, measure, show_permutations
 from permset.files import read_bags, read_curves, read_model, write_csv, write_json
 from permset.groups import PermutationGroup
 from permset.models import count_params
@@ -34,7 +34,7 @@ def evaluate(name: str) -> None:
     some = opened.some_bags(limits.objects, test)
     certificate = certified(name, network.claimed_group(task.set_size), outputs, some, limits)
 
-    bag = some.alone(0)
+    bag = example(some)
     orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
     shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")

@@ -1,18 +1,22 @@
-"""`make readme`: put the table of results/summary.csv into README.md (no stage, for README.md is no output of DVC's)"""
+"""`make readme`: put tables of the results into README.md (no stage, for README.md is no output of DVC's)"""
 
 from pathlib import Path
 
 from permset.files import read_csv, write
-from permset.tables import markdown
+from permset.tables import markdown, published
 from stages import run
-
-BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 
 
 def readme(path: str = "README.md") -> None:
-    before, rest = Path(path).read_text().split(BEGIN)
-    _, after = rest.split(END)
-    text = before + BEGIN + "\n" + markdown(read_csv(Path("results/summary.csv"), "plot")) + "\n" + END + after
+    tables = {
+        "results": markdown(read_csv(Path("results/summary.csv"), "plot")),
+        "published": published(read_csv(Path("published/results/comparison.csv"), "compare")),
+    }
+    text = Path(path).read_text()
+    for name, table in tables.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        before, rest = text.split(begin)
+        text = before + begin + "\n" + table + "\n" + end + rest.split(end)[1]
     write(Path(path), lambda p: p.write_text(text))
 
 

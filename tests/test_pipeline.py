@@ -1,8 +1,6 @@
 """The pipeline itself, on tiny parameters, in a temporary clone of its own."""
 
-import itertools
 import json
-import os
 import re
 import shutil
 import signal
@@ -17,93 +15,7 @@ import mlflow
 import pytest
 import torch
 import yaml
-
-ROOT = Path(__file__).parent.parent
-TINY = {"seeds": 3}
-TINY_TRAIN = {"steps": 60, "batch_size": 20, "workers": 2, "best_over": 10, "measure_every": 20, "measure_sets": 20}
-TINY_STUDIES = {
-    "widths": {
-        "axis": "model.widths",
-        "values": [[3], [5]],
-        "runs": {"mlp": {}, "relu": {"run": "mlp", "set": {"model.activation": "relu"}}},
-        "learning_rates": [0.01, 0.03],
-        "show": ["accuracy", "loss"],
-    },
-    "set_size": {
-        "axis": "test.task.set_size",
-        "values": [5, 20],
-        "runs": {"deepset": {}},
-        "show": ["regret"],
-    },
-}
-
-
-class Project:
-    """A clone of the working tree with small parameters, in which commands run as a user runs them."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        self.copies = itertools.count()
-        files = (
-            subprocess.run(
-                ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                *(),
-                cwd=ROOT,
-                capture_output=True,
-                check=True,
-            )
-            .stdout.decode()
-            .split("\0")
-        )
-        for file in filter(None, files):
-            if (ROOT / file).exists():
-                (root / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / file, root / file)
-        for output in ("dvc.lock", "results"):
-            subprocess.run(["rm", "-rf", output], cwd=root, check=True)
-        self.params = yaml.safe_load((root / "params.yaml").read_text())
-        self.params |= TINY
-        self.params["train"] |= TINY_TRAIN
-        self.params["tasks"] = {"unit_sum": self.params["tasks"]["unit_sum"] | {"test_sets": 200}}
-        self.params["studies"] = TINY_STUDIES
-        self.params["certificate"] |= {"objects": 500, "permutations": 5, "approximate": 0.1}
-        self.params["runs"] = {run: self.params["runs"][run] for run in ("deepset", "mlp")}
-        average = {"kind": "average", "group": {"kind": "symmetric"}, "train_samples": 1}
-        self.params["runs"]["average"] = self.params["runs"]["mlp"] | {"symmetrizer": average}
-        self.write_params()
-        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-        self.commit()
-
-    def commit(self) -> None:
-        for command in ("add -A", "-c user.name=t -c user.email=t@t commit -qm state"):
-            subprocess.run(["git", *command.split()], cwd=self.root, check=True)
-
-    def write_params(self) -> None:
-        (self.root / "params.yaml").write_text(yaml.safe_dump(self.params))
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DVC"))}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DVC_NO_ANALYTICS": "1"}
-
-    def run(self, *command: str, status: int = 0) -> str:
-        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)
-        output = done.stdout + done.stderr
-        assert (done.returncode == 0) == (status == 0), output
-        return output
-
-    def tracked(self) -> list[mlflow.entities.Run]:
-        """From a copy, since MLflow would hold on to a store that a test deletes."""
-        copy = self.root.parent / f"{next(self.copies)}.db"
-        shutil.copy(self.root / "mlflow.db", copy)
-        mlflow.set_tracking_uri(f"sqlite:///{copy}")
-        runs: list[mlflow.entities.Run] = mlflow.search_runs(experiment_names=["permset"], output_format="list")
-        return runs
-
-    def bytes_of(self, *patterns: str) -> dict[Path, bytes]:
-        return {path: path.read_bytes() for pattern in patterns for path in sorted(self.root.glob(pattern))}
-
+from clone import ROOT, TINY_STUDIES, Project
 
 RESULTS = "results/*.csv", "results/[!p]*/*", "results/permutations/*", "models/*", "data/*", "dvc.lock"
 
@@ -128,14 +40,17 @@ def untouched(project: Project) -> Iterator[None]:
 
 def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    published = yaml.safe_load((ROOT / "published/dvc.yaml").read_text())["stages"]
     graph = grimp.build_graph("permset", "stages")
-    for name in ("generate", "train", "evaluate", "study", "plot", "plot_studies", "report"):
+    for name in ("compare", "inputs", "read", "generate", "train", "evaluate", "study", "plot", "plot_studies", "report"):
         modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
         packages = {module.partition(".")[0] for module in modules}
         imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}
         imported |= {f"{package}/__init__.py" for package in packages}
-        stage = stages[name].get("do", stages[name])
-        assert {dep for dep in stage["deps"] if dep.endswith(".py")} == imported, name
+        for of, up in ((stages, ""), (published, "../")):
+            if name in of:
+                deps = of[name].get("do", of[name])["deps"]
+                assert {dep for dep in deps if dep.endswith(".py")} == {f"{up}{path}" for path in imported}, name
 
 
 def test_training_depends_on_all_its_settings_but_the_workers() -> None:
@@ -191,14 +106,14 @@ def test_results_and_their_mirror(project: Project) -> None:
 
 def test_with_nothing_to_do_nothing_is_done(project: Project, untouched: None) -> None:
     output = project.run("dvc", "repro")
-    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "track"]
+    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "fetch", "track"]
 
 
 def test_a_deleted_store_heals_without_training(project: Project) -> None:
     tags = sorted(run.data.tags["permset.digest"] for run in project.tracked())
     (project.root / "mlflow.db").unlink()
     output = project.run("dvc", "repro")
-    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "track"]
+    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "fetch", "track"]
     assert sorted(run.data.tags["permset.digest"] for run in project.tracked()) == tags
 
 
@@ -256,7 +171,7 @@ def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
     project.run("git", "checkout", "-q", ".")
     ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro"))
-    assert ran == ["check", "track"], "the rest is in DVC's cache"
+    assert ran == ["check", "fetch", "track"], "the rest is in DVC's cache"
     assert len(project.tracked()) == len(before) + 4, "what was there before is found again"
 
 
