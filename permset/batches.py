@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from permset.bags import Bags, Collection, in_like_sizes
@@ -140,6 +140,11 @@ class Split:
             return [collection.bags(take(steps * count).view(steps, count), end) for take, count, end in parts]
 
         return take
+
+    def typical(self) -> Float[Tensor, "1 n c"]:
+        """A bag of median size, without padding."""
+        order = self.collection.sizes.argsort(stable=True)
+        return self.collection.bags(order[len(order) // 2][None]).x
 
     def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
         collection, some = _on(self.collection, device), self.of(seed, VALIDATION)[:sets].to(device)

@@ -1,10 +1,10 @@
 """The entries of params.yaml: groups, models, what wraps them, training, and runs, which name all these."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from permset.fields import Count, EvenCount, Name, Positive, Strict, or_number
+from permset.fields import Count, EvenCount, Name, Positive, Strict, one_or_several, or_number
 
 Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
 Data = Annotated[Literal["fresh"] | int, or_number("fresh", multiple_of=2)]
@@ -45,7 +45,7 @@ class DeepSetParams(Strict):
     """hidden layers of the set-wise network"""
     element_activation: Activation
     set_activation: Activation
-    pooling: PoolingKind | Annotated[list[PoolingKind], Field(min_length=1)]
+    pooling: Annotated[PoolingKind | list[PoolingKind], one_or_several(get_args(PoolingKind))]
     """of the objects' features; several kinds side by side"""
     norm: Literal["none", "set"] = "none"
     """before each activation of the element-wise network: over all objects and features of a bag"""

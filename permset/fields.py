@@ -1,5 +1,6 @@
 """What the entries of params.yaml are made of."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
@@ -21,6 +22,21 @@ def or_number(word: str, multiple_of: int) -> PlainValidator:
         if value != word and not (is_number and value > 0 and value % multiple_of == 0):
             number = "an even number" if multiple_of == 2 else "a whole number"
             raise ValueError(f"must be {word} or {number} above zero, got {value!r}")
+        return value
+
+    return PlainValidator(check)
+
+
+def one_or_several(allowed: Iterable[str] | None = None) -> PlainValidator:
+    """A text, or a list of different ones, of those allowed; by one validator too."""
+    known = None if allowed is None else list(allowed)
+
+    def check(value: Any) -> Any:
+        several = value if isinstance(value, list) else [value]
+        texts = all(isinstance(one, str) and (known is None or one in known) for one in several)
+        if not several or not texts or len(set(several)) < len(several):
+            what = "a text" if known is None else f"one of {', '.join(known)}"
+            raise ValueError(f"must be {what}, or a list of different ones, got {value!r}")
         return value
 
     return PlainValidator(check)

@@ -251,12 +251,14 @@ def _entry(section: str, entries: dict[str, T], name: str) -> T:
 
 def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
     """One pydantic error as one line. A union's tag is part of pydantic's place but not of the file's."""
-    place, at = [], data
+    place, at, tag_is_due = [], data, False
     *inner, last = detail["loc"] or ("",)
     for part in inner:
-        if isinstance(at, dict | list) and _has(at, part):
+        is_tag = tag_is_due and part == at.get("kind")  # which may be the name of a key as well
+        if not is_tag and isinstance(at, dict | list) and _has(at, part):
             at = at[part]  # type: ignore[index]
             place.append(str(part))
+        tag_is_due = not is_tag and isinstance(at, dict)
     is_tag = isinstance(at, dict) and last not in at and last == at.get("kind")
     if last != "[key]" and not is_tag:
         place.append(str(last))

@@ -9,8 +9,8 @@ from typing import Any
 from permset.answers import points_of
 from permset.files import is_present, read_bags, read_collection, read_csv, read_curves, read_json, read_model
 from permset.params import Params
-from permset.plots import looks
 from permset.sources import DrawnParams
+from permset.styles import looks
 from permset.tables import markdown
 from permset.tracking import Result, digest, flatten, log_bags, log_network
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from permset.fields import Count, EvenCount, Positive, Strict
+from permset.fields import Count, EvenCount, Positive, Strict, one_or_several
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
 Seed = Annotated[int, Field(ge=0)]
@@ -127,7 +127,7 @@ class CsvParams(FileParams):
     kind: Literal["csv"]
     bag: str
     """column that says to which bag a row belongs"""
-    label: str | Annotated[list[str], Field(min_length=1)]
+    label: Annotated[str | list[str], one_or_several()]
     """column of the target, the same in all rows of a bag; several for several real numbers"""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """columns of the channels; all others where they are not given"""

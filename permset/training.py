@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from permset import PermsetError
-from permset.batches import Data, Part, batches
+from permset.batches import Data, Part, Split, batches
 from permset.costs import flops
 from permset.curves import CURVES, last_seen, measure_curves
 from permset.randomness import generator
@@ -163,12 +163,16 @@ def train_seeds(
 
 
 def costs(build: Build, data: Data, settings: Settings, target: Target = BINARY) -> dict[str, float]:
-    """Floating-point operations of the matrix products in training one network, and in using it on one bag."""
+    """Floating-point operations of the matrix products in training one network, and in using it on one bag.
+
+    Of a collection that is a bag of median size.
+    """
     network = build()
     drawn = next(batches(network, data, 1, settings.batch_size, 0, torch.device("cpu")))
     parts = [{key: value[0] for key, value in part.items()} for part in drawn]
     step = flops(lambda: _loss(network, parts, data, target).backward())
-    bag = flops(lambda: network(parts[0]["x"][:1]))
+    one = data.typical() if isinstance(data, Split) else parts[0]["x"][:1]
+    bag = flops(lambda: network(one))
     return {"training_gflop": settings.steps * step / 1e9, "bag_kflop": bag / 1e3}
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from permset import plots
+from permset import plots, styles
 from permset.files import is_present, keep_only, read_curves, read_history, read_json, some_bags, write, write_csv
 from permset.params import Params, load_params
 from stages import run
@@ -49,7 +49,7 @@ def task_figures(
     params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
 ) -> dict[str, Draw]:
     bags, y = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
-    looks = plots.looks([row["run"] for row in rows])
+    looks = styles.looks([row["run"] for row in rows])
     curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in looks if name in losses}
     limits = params.certificate.invariant, params.certificate.approximate
     figures: dict[str, Draw] = {

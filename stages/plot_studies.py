@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from permset import plots
 from permset.files import is_present, keep_only, read_csv, read_json, write
 from permset.params import load_params
+from permset.study_plots import study_curves_figure, study_figure
+from permset.styles import Look, looks
 from stages import run
 
 FIGURES = Path("results/study_figures")
@@ -14,9 +15,9 @@ FIGURES = Path("results/study_figures")
 
 def plot_studies() -> None:
     params = load_params()
-    known: dict[str, plots.Look] = {}
+    known: dict[str, Look] = {}
     for task in params.sources:
-        known |= plots.looks([name for name, chosen in params.runs.items() if chosen.task == task])
+        known |= looks([name for name, chosen in params.runs.items() if chosen.task == task])
     figures: dict[str, Callable[[Path], None]] = {}
     for name, study in params.studies.items():
         if not is_present(Path(f"results/studies/{name}.csv")):
@@ -28,10 +29,10 @@ def plot_studies() -> None:
             for run in study.beside
             if is_present(Path(f"results/evaluate/{run}.json"))
         ]
-        figures[name] = partial(plots.study_figure, table, study.show, study.x, study.slopes, known, tasks, beside)
+        figures[name] = partial(study_figure, table, study.show, study.x, study.slopes, known, tasks, beside)
         if study.curves:
             curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
-            figures[f"{name}_curves"] = partial(plots.study_curves_figure, curves, study.axis)
+            figures[f"{name}_curves"] = partial(study_curves_figure, curves, study.axis)
     for name, draw in figures.items():
         write(FIGURES / f"{name}.png", draw)
     keep_only(FIGURES, [f"{name}.png" for name in figures])

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from permset import PermsetError
+from permset.csv_bags import read_csv_bags
 from permset.files import check_present, write_collection
+from permset.npz_bags import read_npz_bags
 from permset.params import load_params
-from permset.readers import read_csv_bags, read_npz_bags
 from permset.sources import CsvParams
 from permset.splits import roles
 from stages import run

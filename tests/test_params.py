@@ -15,6 +15,10 @@ BLOCKS = {"kind": "blocks", "sizes": [3, 6]}
 GAUSSIAN = {"kind": "gaussian_variance", "set_size": 4, "channels": 2, "test_sets": 1000, "test_seed": 0}
 CYCLE = {"kind": "generated", "cycles": [[[0, 10]]]}
 MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
+FOLDS = {"kind": "folds", "folds": 5, "repeats": 1, "validation": 0.1, "seed": 0}
+MINE = {"kind": "csv", "path": "mine.csv", "bag": "b", "label": "l", "target": "binary", "split": FOLDS}
+TRANSFORMER = {"kind": "set_transformer", "width": 32, "heads": 3, "blocks": 1}
+SVM = {"kind": "svm", "statistics": ["mean"], "penalty": 1.0}
 
 
 @pytest.fixture
@@ -95,6 +99,28 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             {"kind": "augmentation", "group": CYCLE},
             "runs.mlp.symmetrizer.group: cycles must be",
         ),
+        ("files.mine", MINE | {"label": ["l", "m"]}, "files.mine: label must be one column for target binary, got"),
+        ("files.mine", MINE | {"label": 3}, "files.mine.label: must be a text, or a list of different ones, got 3"),
+        ("files.mine", MINE | {"split": FOLDS | {"folds": 1}}, "files.mine.split.folds: Input should be greater than"),
+        ("files.mine", MINE | {"target": "class"}, "files.mine.target: Input should be 'binary', 'classes' or 'real'"),
+        ("files.mine", MINE | {"feature": ["x"]}, "files.mine.feature: unknown key"),
+        ("files.mine", MINE | {"path": "fetched/mine.csv"}, "files.mine.path: fetched/ has only what fetched.sha256"),
+        ("files.unit_sum", MINE, "files.unit_sum: a task has this name too"),
+        ("runs.mine", {"task": "mine", "model": MLP}, "runs.mine.task: no task is named 'mine'"),
+        ("runs.musk1_deepset.train.data", 100, "runs.musk1_deepset.train.data: the bags of musk1 are as many as they"),
+        ("runs.mlp.model", SVM, "runs.mlp.model.kind: a support-vector machine needs a collection of bags"),
+        (
+            "runs.musk1_svm.symmetrizer",
+            {"kind": "canonical", "order": "norm"},
+            "runs.musk1_svm.symmetrizer: a support-vector machine takes none",
+        ),
+        ("runs.mlp.model", TRANSFORMER, "runs.mlp.model: width must be a multiple of heads 3, got 32"),
+        (
+            "runs.deepset.model.pooling",
+            "median",
+            "runs.deepset.model.pooling: must be one of sum, mean, max, min, lse, attention, or a list of different ones",
+        ),
+        ("runs.deepset.model.pooling", ["sum", "sum"], "runs.deepset.model.pooling: must be one of sum, mean"),
         ("runs.mlp.train", {"data": 100, "steps": 5, "epochs": 3}, "runs.mlp.train: either steps or epochs"),
         ("runs.mlp.train", {"epochs": 3}, "runs.mlp.train: epochs need a fixed sample"),
         ("runs.mlp.train", {"batch_size": 33}, "runs.mlp.train: batch_size must be even"),

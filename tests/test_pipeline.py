@@ -42,7 +42,18 @@ def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     published = yaml.safe_load((ROOT / "published/dvc.yaml").read_text())["stages"]
     graph = grimp.build_graph("permset", "stages")
-    for name in ("compare", "inputs", "read", "generate", "train", "evaluate", "study", "plot", "plot_studies", "report"):
+    for name in (
+        "compare",
+        "inputs",
+        "read",
+        "generate",
+        "train",
+        "evaluate",
+        "study",
+        "plot",
+        "plot_studies",
+        "report",
+    ):
         modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
         packages = {module.partition(".")[0] for module in modules}
         imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}

@@ -5,18 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from permset.plots import (
-    COLOURS,
-    accuracy_figure,
-    batch_figure,
-    curves_figure,
-    invariance_figure,
-    looks,
-    loss_curve,
-    loss_figure,
-    study_curves_figure,
-    study_figure,
-)
+from permset.plots import accuracy_figure, batch_figure, curves_figure, invariance_figure, loss_curve, loss_figure
+from permset.study_plots import study_curves_figure, study_figure
+from permset.styles import COLOURS, looks
 
 
 def test_a_loss_curve_is_the_mean_of_its_windows() -> None:

@@ -10,8 +10,8 @@ import yaml
 
 from permset.files import read_csv, write_csv
 from permset.params import load_params
-from permset.plots import LABELS
 from permset.report import QUESTIONS
+from permset.styles import LABELS
 from stages.report import report
 
 ROOT = Path(__file__).parent.parent
