@@ -118,7 +118,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         (
             "runs.deepset.model.pooling",
             "median",
-            "runs.deepset.model.pooling: must be one of sum, mean, max, min, lse, attention, or a list of different ones",
+            "runs.deepset.model.pooling: must be one of sum, mean, max, min, lse, attention, or a list of diff",
         ),
         ("runs.deepset.model.pooling", ["sum", "sum"], "runs.deepset.model.pooling: must be one of sum, mean"),
         ("runs.mlp.train", {"data": 100, "steps": 5, "epochs": 3}, "runs.mlp.train: either steps or epochs"),

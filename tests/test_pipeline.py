@@ -42,18 +42,8 @@ def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     published = yaml.safe_load((ROOT / "published/dvc.yaml").read_text())["stages"]
     graph = grimp.build_graph("permset", "stages")
-    for name in (
-        "compare",
-        "inputs",
-        "read",
-        "generate",
-        "train",
-        "evaluate",
-        "study",
-        "plot",
-        "plot_studies",
-        "report",
-    ):
+    always_run = {"check", "fetch", "track"}
+    for name in (stages.keys() | published.keys()) - always_run:
         modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
         packages = {module.partition(".")[0] for module in modules}
         imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}
