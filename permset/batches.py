@@ -112,7 +112,14 @@ class Split:
 
     @cached_property
     def _ends(self) -> list[int]:
-        return self.collection.like_sizes(LEAST_PART)
+        """Of the ranges of like sizes; where a seed would have none for training, two are one."""
+        ends, sizes = self.collection.like_sizes(LEAST_PART), self.collection.sizes
+        for i in reversed(range(1, len(ends))):
+            lowest, end, highest = [*ends, -1][i + 1], ends[i], ends[i - 1]
+            ranges = (sizes > lowest) & (sizes <= end), (sizes > end) & (sizes <= highest)
+            if not all(((self.roles == TRAINING) & of).any(1).all() for of in ranges):
+                del ends[i]
+        return ends
 
     @cached_property
     def _part_of(self) -> Int[Tensor, " sets"]:
@@ -131,8 +138,7 @@ class Split:
         collection, training = _on(self.collection, device), self.of(seed, TRAINING)
         draws = generator(seed, "order", device)
         mine = [training[self._part_of[training] == part] for part in range(len(self._ends))]
-        # A seed without a bag of some size trains on what it has in their place.
-        takes = [_epochs((some if len(some) else training).to(device)[None], draws) for some in mine]
+        takes = [_epochs(some.to(device)[None], draws) for some in mine]
 
         def take(steps: int, size: int) -> list[Bags]:
             counts = _divide(size, self.shares)
@@ -147,7 +153,9 @@ class Split:
         return self.collection.bags(order[len(order) // 2][None]).x
 
     def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
-        collection, some = _on(self.collection, device), self.of(seed, VALIDATION)[:sets].to(device)
+        collection, every = _on(self.collection, device), self.of(seed, VALIDATION)
+        # From all over a file, which may be sorted by class.
+        some = every[torch.linspace(0, len(every) - 1, min(sets, len(every))).round().long()].to(device)
         return [collection.bags(few) for few in in_like_sizes(collection, some, -(-len(some) // len(self._ends)))]
 
     def prepare(self, network: nn.Module, seed: int) -> None:

@@ -166,16 +166,17 @@ def show_permutations(
 
 
 def measure(
-    results: Sequence[tuple[Float[Tensor, "sets outputs"], Float[Tensor, "sets targets"]]],
+    results: Sequence[tuple[Tensor, Tensor]],
     target: Target = BINARY,
     bayes_accuracy: float | None = None,
     overlap: float = 0.0,
 ) -> dict[str, int | float | None]:
-    """Each metric with its interval over seeds, from outputs and labels of each seed's test bags; loss in nats.
+    """Each metric with its interval over seeds; loss in nats.
 
-    Accuracy, balanced accuracy (the mean over classes), AUC (area under the ROC curve, one class against the rest) and
-    regret (Bayes accuracy − accuracy) where that is known; or for real targets, in their units, mean absolute error
-    (mae), root mean square error (rmse) and R². Intervals end where the values that are possible at all do.
+    `results` are outputs (sets, outputs) and labels (sets, targets) of each seed, of which each may have test bags of
+    its own. Accuracy, balanced accuracy (the mean over classes), AUC (area under the ROC curve, one class against the
+    rest) and regret (Bayes accuracy − accuracy) where that is known; or for real targets, in their units, mean absolute
+    error (mae), root mean square error (rmse) and R². Intervals end where the values that are possible at all do.
     """
     metrics: dict[str, int | float | None] = {"num_seeds": len(results), "bayes_accuracy": bayes_accuracy}
     of_seeds = [seed_metrics(*result, target) for result in results]
@@ -201,12 +202,13 @@ def seed_metrics(
     loss = {"loss": float(target.loss(outputs.double(), labels.double()))}
     if target.kind == "real":
         away = (outputs - labels).double()
-        spread = (labels - labels.mean(0)).double().square().mean(0)
+        spread = (labels.double() - labels.double().mean(0)).square().mean(0)
         r2 = float((1 - away.square().mean(0) / spread).mean()) if bool((spread > 0).all()) else math.nan
         return {"mae": float(away.abs().mean()), "rmse": float(away.square().mean().sqrt()), "r2": r2, **loss}
     right = predicted(outputs) == labels[:, 0]
     classes = labels[:, 0].unique()
-    scores = outputs if target.kind == "classes" else torch.cat([-outputs, outputs], 1)
+    # A number added to all logits of a bag changes nothing: what is compared between bags are probabilities.
+    scores = outputs.double().log_softmax(1) if target.kind == "classes" else torch.cat([-outputs, outputs], 1)
     areas = [area_under_roc(scores[:, int(label)], labels[:, 0] == label) for label in classes]
     return {
         "accuracy": float(right.double().mean()),

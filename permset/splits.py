@@ -1,5 +1,6 @@
 """Which bags of a collection are for training, validation and test: stratified, by bag, seeded."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,16 +18,20 @@ def roles(
 ) -> Int8[np.ndarray, "rows sets"]:
     """A row for each fold of each repeat, or a single one. `classes` names the labels, and is empty for real targets.
 
-    Bags stand in a line, class by class or by the first number, in random order among equals. What is taken is
-    taken at even distances along it, so that every part has its share of each class, to within one bag.
+    Bags stand in a line, class by class in random order, or by the first number and then shuffled among neighbours.
+    What is taken is taken at even distances along it, so that every part has its share of each class, to within one
+    bag, or of small and large numbers.
     PermsetError if a class has fewer bags than folds, or if a part would be empty.
     """
     _check(y, split, classes)
     draws = np.random.default_rng(split.seed)
+    neighbours = split.folds if isinstance(split, FoldsParams) else math.ceil(1 / split.test)
     rows = []
     for _ in range(split.repeats if isinstance(split, FoldsParams) else 1):
         line = draws.permutation(len(y))
         line = line[np.argsort(y[line, 0], kind="stable")]
+        if not classes:
+            line = line[np.argsort(np.arange(len(y)) // neighbours + draws.random(len(y)))]
         if isinstance(split, FoldsParams):
             tests = [np.arange(len(y)) % split.folds == fold for fold in range(split.folds)]
         else:
@@ -57,4 +62,5 @@ def _check(y: Float[np.ndarray, "sets targets"], split: SplitParams, classes: Se
         if count < least:
             what = f"class {name!r} has {count} bags" if name else f"there are {count} bags"
             need = f"each of the {least} {part} needs one"
-            raise PermsetError(f"{what}, and {need}; give more bags, leave the class out, or ask for fewer folds")
+            how = "leave the class out, or ask for fewer folds" if part == "folds" else "or leave the class out"
+            raise PermsetError(f"{what}, and {need}; give more bags, {how}")

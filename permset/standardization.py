@@ -28,10 +28,10 @@ class Standardized(nn.Module):
             self.register_buffer(f"{name}deviation", torch.ones(size))
 
     def fit(self, objects: Float[Tensor, "objects c"], targets: Float[Tensor, "sets outputs"] | None) -> None:
-        """To all objects of the bags of training; targets only where they are real. What is constant stays as it is."""
-        self.mean, self.deviation = _moments(objects)
+        """To all objects of the bags of training; targets only where they are real. What is constant keeps its unit."""
+        self.mean, self.deviation = moments(objects)
         if targets is not None:
-            self.target_mean, self.target_deviation = _moments(targets)
+            self.target_mean, self.target_deviation = moments(targets)
 
     def forward(
         self, x: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"] | None = None, **drawn: Tensor
@@ -49,8 +49,8 @@ class Standardized(nn.Module):
         return self.network.claimed_group(set_size)  # type: ignore[operator]
 
 
-def _moments(values: Float[Tensor, "rows c"]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """Mean and deviation, in float64, where a long sum of large numbers keeps its digits."""
+def moments(values: Float[Tensor, "rows c"]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+    """Mean and deviation, in float64, where a long sum of large numbers keeps its digits; deviation 1 of a constant."""
     mean, deviation = values.double().mean(0), values.double().std(0, correction=0)
     constant = deviation <= torch.finfo(torch.float32).eps * mean.abs()
     return mean.float(), torch.where(constant, 1.0, deviation).float()
