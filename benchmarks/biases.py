@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from permset.batches import Fresh
 from permset.models import DeepSet
 from permset.tasks import UnitSum
 from permset.training import Settings, train_seeds
@@ -31,7 +32,7 @@ def main() -> None:
     with seed_workers("auto", torch.device("cpu")) as executor:
         for torchs_biases in (True, False):
             build = partial(deepset, torchs_biases)
-            history = train_seeds(build, UnitSum().sample, settings, range(SEEDS), executor=executor).history
+            history = train_seeds(build, Fresh(UnitSum().sample), settings, range(SEEDS), executor=executor).history
             stuck = (history[-100:].mean(0) > CHANCE).sum()
             print(f"biases {'of torch' if torchs_biases else 'of zero '}: {stuck} of {SEEDS} seeds never learn")
 

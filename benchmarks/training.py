@@ -14,6 +14,7 @@ from functools import partial
 import torch
 
 from benchmarks.memory import peak_memory
+from permset.batches import Fresh
 from permset.models import DeepSet
 from permset.tasks import UnitSum
 from permset.training import Settings, initialise, train, train_seeds
@@ -29,12 +30,12 @@ BUILD = partial(DeepSet, 1, [5, 5, 1], [5])
 
 def plain_loop(settings: Settings = SETTINGS) -> None:
     """One model, fused Adam, data drawn ahead: as fast as we know how to write it. One seed."""
-    train(initialise(BUILD, 0), TASK.sample, settings)
+    train(initialise(BUILD, 0), Fresh(TASK.sample), settings)
 
 
 def at_once(workers: int, settings: Settings = SETTINGS) -> None:
     with seed_workers(workers, CPU) as executor:
-        train_seeds(BUILD, TASK.sample, settings, range(SEEDS), executor=executor)
+        train_seeds(BUILD, Fresh(TASK.sample), settings, range(SEEDS), executor=executor)
 
 
 def seconds(work: Callable[[], None], cores: set[int]) -> float:

@@ -7,6 +7,7 @@ import torch
 
 from permset import PermsetError
 from permset.bags import Bags
+from permset.costs import flops
 from permset.evaluation import certified, example, measure, show_permutations
 from permset.files import read_bags, read_curves, read_model, write_csv, write_json
 from permset.groups import PermutationGroup
@@ -15,7 +16,7 @@ from permset.params import load_params
 from permset.randomness import generator
 from permset.runs import open_run
 from permset.sources import DrawnParams
-from permset.stacked import predict
+from permset.stacked import predict, unstack
 from stages import run
 
 
@@ -42,7 +43,10 @@ def evaluate(name: str) -> None:
     digits = [(order, f"{first:.9g}", f"{reading:.9g}") for order, first, reading in shown]
     write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading"], digits)
     validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
-    metrics = {"num_params": count_params(network), **saved["costs"], "best_seed": best, "validation": validation}
+    trained = unstack(network, saved["state"], best)
+    metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
+    if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
+        metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
     metrics |= measure(opened.tested(network, saved["state"], test), task.target, task.bayes_accuracy, opened.overlap)
     metrics |= {"score": task.target.score_name, "loss_name": task.target.loss_name}
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
