@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from permset.styles import LABELS, STYLE, Look, legend_below, looks, save
 
@@ -83,6 +83,7 @@ def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     Means over seeds with their 95% intervals. Where no limit is known, the AUC or R² in place of regret.
     """
     score = rows[0]["score"]
+    sizes = [row["num_params"] for row in rows]
     other = "regret" if rows[0].get("regret") is not None else "r2" if score == "mae" else "auc"
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4))
@@ -102,9 +103,14 @@ def accuracy_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             left.yaxis.set_major_formatter(PercentFormatter(1))
         figure.suptitle("Mean over seeds with its 95% confidence interval", fontsize=10)
         for axes, value in ((left, score), (right, other)):
-            axes.set(xscale="log", xlabel="parameters", ylabel=LABELS[value])
+            axes.set(xlabel="parameters", ylabel=LABELS[value])
             axes.margins(x=0.1)
-            axes.xaxis.set_minor_formatter(NullFormatter())  # which would write 2 × 10³ over 3 × 10³
+            if max(sizes) >= 10 * min(sizes):  # For less there may be no power of ten to write at the axis.
+                axes.set_xscale("log")
+                axes.xaxis.set_minor_formatter(NullFormatter())  # which would write 2 × 10³ over 3 × 10³
+            else:
+                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+                axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         legend_below(figure, left)
         save(figure, path)
 
