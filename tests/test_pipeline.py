@@ -107,14 +107,14 @@ def test_results_and_their_mirror(project: Project) -> None:
 
 def test_with_nothing_to_do_nothing_is_done(project: Project, untouched: None) -> None:
     output = project.run("dvc", "repro")
-    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "fetch", "track"]
+    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "track"}
 
 
 def test_a_deleted_store_heals_without_training(project: Project) -> None:
     tags = sorted(run.data.tags["permset.digest"] for run in project.tracked())
     (project.root / "mlflow.db").unlink()
     output = project.run("dvc", "repro")
-    assert re.findall(r"Running stage '(\S+)'", output) == ["check", "fetch", "track"]
+    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "track"}
     assert sorted(run.data.tags["permset.digest"] for run in project.tracked()) == tags
 
 
@@ -130,7 +130,7 @@ def test_a_shorter_study_computes_nothing_and_a_longer_one_its_new_points(projec
         project.write_params()
         kept = set((project.root / ".cache/points").iterdir())
         ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro", "study@widths", "study@set_size"))
-        assert ran == ["check", "study@widths"]
+        assert set(ran) == {"check", "inputs", "study@widths"}
         assert len(set((project.root / ".cache/points").iterdir()) - kept) == (0 if len(values) == 1 else 2)
         assert len(table.read_text().splitlines()) == 1 + rows
     project.params["studies"]["widths"]["values"] = [[3], [5]]
@@ -172,7 +172,7 @@ def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
     project.run("git", "checkout", "-q", ".")
     ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro"))
-    assert ran == ["check", "fetch", "track"], "the rest is in DVC's cache"
+    assert set(ran) == {"check", "fetch", "track"}, "the rest is in DVC's cache"
     assert len(project.tracked()) == len(before) + 4, "what was there before is found again"
 
 
@@ -214,7 +214,7 @@ def test_a_damaged_model_is_named(project: Project, untouched: None) -> None:
 def test_a_lost_claim_fails_the_pipeline(project: Project, untouched: None) -> None:
     models = project.root / "permset/models.py"
     source = models.read_text()
-    models.write_text(source.replace("features = self.element(x)", "features = self.element(x).cumsum(-2)"))
+    models.write_text(source.replace("self.pool(features, mask)", "self.pool(features.cumsum(-2), mask)"))
     output = project.run(sys.executable, "-m", "stages.evaluate", "deepset", status=1)
     models.write_text(source)
     assert re.search(r"error: deepset: claims to be invariant under S_10, but its relative error is [\d.e+-]+", output)
