@@ -81,7 +81,7 @@ def published(rows: Sequence[Row]) -> str:
     lines = [header, ["---", *["---:"] * 3]]
     for row in rows:
         ours = [_with_interval(row, schedule, _three_digits) for schedule in ("constant", "cosine")]
-        lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['paper_spread']}"])
+        lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['spread']}"])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
