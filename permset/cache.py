@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from permset.files import write_json
+from permset.portable import has_gpu, mode
 
 # In the real project, also inside the copy in which DVC runs a queued experiment.
 FOLDER = Path(os.environ.get("DVC_ROOT", ""), ".cache/points")
@@ -19,7 +20,7 @@ class Cache:
     """JSON values by the digest of their parameters, for the code that is loaded now."""
 
     def __init__(self) -> None:
-        total = hashlib.sha256(torch.__version__.encode())
+        total = hashlib.sha256(f"{torch.__version__} {mode()} {has_gpu()}".encode())
         for name, module in sorted(sys.modules.items()):
             if name.partition(".")[0] == "permset" and module.__file__:
                 total.update(Path(module.__file__).read_bytes())

@@ -204,7 +204,7 @@ def seed_metrics(
         away = (outputs - labels).double()
         spread = (labels.double() - labels.double().mean(0)).square().mean(0)
         r2 = float((1 - away.square().mean(0) / spread).mean()) if bool((spread > 0).all()) else math.nan
-        return {"mae": float(away.abs().mean()), "rmse": float(away.square().mean().sqrt()), "r2": r2, **loss}
+        return {"mae": float(away.abs().mean()), "rmse": math.sqrt(away.square().mean()), "r2": r2, **loss}
     right = predicted(outputs) == labels[:, 0]
     classes = labels[:, 0].unique()
     # A number added to all logits of a bag changes nothing: what is compared between bags are probabilities.

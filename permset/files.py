@@ -77,10 +77,25 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write(path, save)
 
 
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """An npz file that has the same bytes wherever the arrays are the same.
+
+    np.savez writes what depends on Python's version, and what is compressed depends on the system's zlib.
+    """
+
+    def save(p: Path) -> None:
+        with zipfile.ZipFile(p, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                content = io.BytesIO()
+                np.save(content, array, allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getbuffer())
+
+    write(path, save)
+
+
 def write_bags(path: Path, x: np.ndarray, y: np.ndarray, mask: np.ndarray | None = None) -> None:
     """x (sets, n, channels), y (sets, targets), and mask (sets, n) where sizes differ."""
-    arrays = {"x": x, "y": y} | ({} if mask is None else {"mask": mask})
-    write(path, lambda p: np.savez_compressed(p, **arrays))  # type: ignore[arg-type]
+    write_arrays(path, {"x": x, "y": y} | ({} if mask is None else {"mask": mask}))
 
 
 def read_bags(path: Path) -> tuple[np.ndarray, ...]:
@@ -101,7 +116,7 @@ def read_bags(path: Path) -> tuple[np.ndarray, ...]:
 
 def write_collection(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """objects (total, channels), sizes (sets,), y (sets, targets), roles (rows, sets) and the names of the classes."""
-    write(path, lambda p: np.savez_compressed(p, **arrays))  # type: ignore[arg-type]
+    write_arrays(path, arrays)
 
 
 def read_collection(path: Path, remedy: str) -> dict[str, np.ndarray]:

@@ -67,7 +67,7 @@ class Permutation(tuple[int, ...]):
 
     @property
     def inverse(self) -> "Permutation":
-        return Permutation(np.argsort(self))
+        return Permutation(np.argsort(self, kind="stable"))
 
 
 def act(
@@ -225,7 +225,7 @@ def _components(maps: Integer[np.ndarray, "k points"]) -> Integer[np.ndarray, " 
     graph = coo_array((np.ones(k * points, bool), (starts, maps.ravel())), shape=(points, points))
     _, labels = connected_components(graph, directed=False)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
+    return np.argsort(np.argsort(first, kind="stable"), kind="stable")[inverse]
 
 
 def _smallest_dtype(degree: int) -> np.dtype[Any]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from permset.elementary import log_sum_exp
 from permset.masks import Mask, count, without_padding
 
 Kind = Literal["sum", "mean", "max", "min", "lse", "attention"]
@@ -82,7 +83,7 @@ def _zeros_if_empty(
 def _log_mean_exp(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch c"]:
     # A logarithm of what is either a number or a tensor.
     size = torch.as_tensor(count(x, mask), dtype=x.dtype, device=x.device)
-    return torch.logsumexp(without_padding(x, mask, -torch.inf), -2) - size.log()
+    return log_sum_exp(without_padding(x, mask, -torch.inf), -2) - torch.log1p(size - 1)
 
 
 # Of bags with zeros in the padding and none of them empty.

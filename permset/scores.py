@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from permset.elementary import log_sum_exp
+
 Outputs = Float[Tensor, "*seeds sets outputs"]
 Labels = Float[Tensor, "*#seeds sets targets"]
 Scores = Float[Tensor, "*seeds"]
@@ -75,7 +77,7 @@ def binary_cross_entropy(logits: Outputs, labels: Labels) -> Scores:
 def cross_entropy(logits: Outputs, labels: Labels) -> Scores:
     """Mean of log Σ_k eᶻᵏ − z_y in nats, the cross-entropy of the softmax."""
     right = labels == torch.arange(logits.shape[-1], device=logits.device)
-    return (logits.logsumexp(-1) - torch.where(right, logits, 0.0).sum(-1)).mean(-1)
+    return (log_sum_exp(logits, -1) - torch.where(right, logits, 0.0).sum(-1)).mean(-1)
 
 
 def accuracy(logits: Outputs, labels: Labels) -> Scores:

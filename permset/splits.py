@@ -31,7 +31,7 @@ def roles(
         line = draws.permutation(len(y))
         line = line[np.argsort(y[line, 0], kind="stable")]
         if not classes:
-            line = line[np.argsort(np.arange(len(y)) // neighbours + draws.random(len(y)))]
+            line = line[np.argsort(np.arange(len(y)) // neighbours + draws.random(len(y)), kind="stable")]
         if isinstance(split, FoldsParams):
             tests = [np.arange(len(y)) % split.folds == fold for fold in range(split.folds)]
         else:

@@ -5,6 +5,7 @@ them beside the bags. Without them, `forward` is the network as it is used and e
 the objects that it speaks of, and a group of fixed degree takes smaller bags as padded ones.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
@@ -13,7 +14,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from permset.elementary import log_sum_exp
 from permset.groups import PermutationGroup
 from permset.masks import Mask, resize, without_padding
 
@@ -113,7 +116,7 @@ class GroupAverage(nn.Module):
             mine = np.flatnonzero(kind_of.ravel() == kind)
             means.append(self._average(bags[torch.as_tensor(mine, device=x.device)], pattern, mask is not None))
             places.append(mine)
-        where = np.argsort(np.concatenate(places))[bag_of]
+        where = np.argsort(np.concatenate(places), kind="stable")[bag_of]
         outputs = torch.cat(means)[torch.as_tensor(where, device=x.device)]
         return outputs.reshape(*x.shape[:-2], outputs.shape[-1])
 
@@ -121,14 +124,12 @@ class GroupAverage(nn.Module):
         self, bags: Float[Tensor, "sets n c"], pattern: Integer[np.ndarray, " n"], masked: bool
     ) -> Float[Tensor, "sets outputs"]:
         """Of bags whose equal objects are in the same places."""
-        total, count = torch.zeros((), dtype=bags.dtype, device=bags.device), 0
+        mean = _Mean(self.of)
         size = max(1, self.at_once // len(bags))
         for elements in arrangements(self.group, pattern, size):
             p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
-            outputs = _call(self.network, bags[:, p], masked)
-            outputs = outputs if self.of == "logits" else _probabilities(outputs)
-            total, count = total + outputs.sum(-2), count + len(elements)
-        return total / count if self.of == "logits" else _logits(total / count)
+            mean.add(_call(self.network, bags[:, p], masked))
+        return mean.logits()
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
         return self.group
@@ -163,8 +164,10 @@ class SampledGroupAverage(nn.Module):
         objects, masked = _with_mask(x, mask), mask is not None
         if permutations is not None:
             return _mean(_call(self.network, _arrange(objects, permutations), masked), self.of)
-        some = self.permutations.split(ELEMENTS_AT_ONCE)
-        return _mean(torch.cat([_call(self.network, objects[..., p, :], masked) for p in some], -2), self.of)
+        mean = _Mean(self.of)
+        for p in self.permutations.split(ELEMENTS_AT_ONCE):
+            mean.add(_call(self.network, objects[..., p, :], masked))
+        return mean.logits()
 
     def claimed_group(self, set_size: int) -> None:
         return None
@@ -270,17 +273,41 @@ def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Floa
     return x.unsqueeze(-3).expand(shape).gather(-2, permutations.unsqueeze(-1).expand(shape))
 
 
-def _mean(outputs: Float[Tensor, "*batch k outputs"], of: Of) -> Logits:
-    return outputs.mean(-2) if of == "logits" else _logits(_probabilities(outputs).mean(-2))
+def _mean(logits: Float[Tensor, "*batch k outputs"], of: Of) -> Logits:
+    mean = _Mean(of)
+    mean.add(logits)
+    return mean.logits()
 
 
-def _probabilities(logits: Logits) -> Logits:
-    """Of class 1 from its one logit, or of each class from theirs."""
-    return torch.sigmoid(logits) if logits.shape[-1] == 1 else logits.softmax(-1)
+class _Mean:
+    """The mean of logits, or the logit of the mean probability, over elements that come some at a time.
+
+    Probabilities are summed by their logarithms, which tell apart those that round to 0 or 1.
+    """
+
+    def __init__(self, of: Of):
+        self.of, self.count, self.outputs = of, 0, 0
+        self.total: Tensor | None = None
+
+    def add(self, logits: Float[Tensor, "*batch k outputs"]) -> None:
+        some = logits.sum(-2) if self.of == "logits" else log_sum_exp(_log_probabilities(logits), -2)
+        add = torch.add if self.of == "logits" else torch.logaddexp
+        self.total = some if self.total is None else add(self.total, some)
+        self.count, self.outputs = self.count + logits.shape[-2], logits.shape[-1]
+
+    def logits(self) -> Logits:
+        assert self.total is not None, "a group has an element"
+        if self.of == "logits":
+            return self.total / self.count
+        # The logit is log p − log(1 − p), in which the count cancels out.
+        return self.total[..., :1] - self.total[..., 1:] if self.outputs == 1 else self.total - math.log(self.count)
 
 
-def _logits(probabilities: Logits) -> Logits:
-    return torch.logit(probabilities) if probabilities.shape[-1] == 1 else probabilities.log()
+def _log_probabilities(logits: Logits) -> Float[Tensor, "*batch classes"]:
+    """Of classes 1 and 0 from the one logit, or of each class from theirs."""
+    if logits.shape[-1] == 1:
+        return F.logsigmoid(torch.cat([logits, -logits], -1))
+    return logits.log_softmax(-1)
 
 
 def _draw(group: PermutationGroup, num_sets: int, k: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:

@@ -84,7 +84,8 @@ class GaussianVariance:
             raise PermsetError(f"the number of bags must be even and positive to balance the classes, got {num_sets}")
         device = generator.device
         labels = torch.arange(num_sets, device=device) % 2
-        deviations = torch.tensor(self.variances, device=device).sqrt()[labels]
+        # Not torch.sqrt, whose last bit depends on the processor.
+        deviations = torch.tensor([math.sqrt(variance) for variance in self.variances], device=device)[labels]
         x = torch.randn(num_sets, self.set_size, self.channels, generator=generator, device=device)
         return Bags(x * deviations[:, None, None], labels.float().unsqueeze(-1))
 

@@ -20,6 +20,8 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from permset.portable import machine
+
 EXPERIMENT = "permset"
 DIGEST = "permset.digest"
 METRICS_A_CALL = 1000  # the most that MLflow takes at once
@@ -156,8 +158,9 @@ def log_network(network: Any, example: np.ndarray, outputs: int, any_set_size: b
 
 
 def _provenance() -> dict[str, str]:
-    """The commit and, inside `dvc exp run`, the experiment that a result came from."""
-    tags = {"dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
+    """The commit and, inside `dvc exp run`, the experiment that a result came from; and the machine that logs it."""
+    tags = {f"machine.{key}": value for key, value in machine().items()}
+    tags["dvc_experiment"] = os.environ.get("DVC_EXP_NAME", "")
     head = subprocess.run(["git", "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, check=False)
     tags["git_commit"] = os.environ.get("DVC_EXP_BASELINE_REV") or head.stdout.strip()
     return {key: value for key, value in tags.items() if value}

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from permset import Absent, PermsetError
-from permset.files import write_absent
+from permset.portable import set_switches
+
+set_switches()  # here, where every stage passes before it loads numpy and torch
 
 
 def run(stage: Callable[..., None], outputs: Sequence[str] = ()) -> None:
@@ -13,6 +15,8 @@ def run(stage: Callable[..., None], outputs: Sequence[str] = ()) -> None:
 
     Where what it needs is absent, its outputs, in whose paths {} stands for the argument, say so in its place.
     """
+    from permset.files import write_absent  # loads numpy
+
     try:
         stage(*sys.argv[1:])
     except Absent as note:
