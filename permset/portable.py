@@ -59,7 +59,7 @@ def exceptions(device: str = "cpu") -> list[str]:
 
 
 def machine() -> dict[str, str]:
-    """The processor, torch, its MKL and the mode in which they work here."""
+    """The processor, torch, its MKL, the C library, and the mode in which they work here."""
     import torch  # Takes a second, which only those who ask should pay.
 
     mkl = re.search(r"Math Kernel Library Version (\S+?)-", torch.__config__.show())
@@ -67,6 +67,7 @@ def machine() -> dict[str, str]:
         "processor": _cpuinfo("model name") or platform.machine(),
         "torch": torch.__version__,
         "mkl": mkl[1] if mkl else "none",
+        "libc": " ".join(platform.libc_ver()),
         "mode": mode(),
     }
 
@@ -105,7 +106,7 @@ def _version(name: str) -> str:
 
 @cache
 def _has_avx2() -> bool:
-    return platform.machine() == "x86_64" and "avx2" in _cpuinfo("flags").split()
+    return platform.machine() == "x86_64" and {"avx2", "fma"} <= set(_cpuinfo("flags").split())
 
 
 @cache

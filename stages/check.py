@@ -1,6 +1,7 @@
 """check: params.yaml is right, before any stage runs → results/params.ok, results/plans/*.json
 
-Says so where results may differ from the committed ones in their last digits.
+Where results may differ from the committed ones in their last digits, it prints why. params.ok says so too: what was
+computed in that way is not taken for what is committed, neither by DVC nor in its cache.
 """
 
 from pathlib import Path
@@ -17,10 +18,12 @@ def check() -> None:
     plans = {name: [point.content for point in plan(params, name)] for name in params.studies}
     for name, content in plans.items():
         write_json(Path(f"results/plans/{name}.json"), content)
-    write(Path("results/params.ok"), lambda path: path.write_text("params.yaml was checked\n"))
+    lines = ["params.yaml was checked"]
     reasons = exceptions(params.device)
     if reasons:
-        print(f"note: last digits may differ from those of the committed results: {'; '.join(reasons)}")
+        lines.append(f"note: last digits may differ from those of the committed results: {'; '.join(reasons)}")
+        print(lines[-1])
+    write(Path("results/params.ok"), lambda path: path.write_text("\n".join([*lines, ""])))
 
 
 if __name__ == "__main__":
