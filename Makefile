@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme
+.PHONY: repro published test ui bench readme verify verify-cpus verify-calls
 
 repro: $(VENV)/installed
 	dvc repro
@@ -31,6 +31,18 @@ bench: $(VENV)/installed
 
 readme: $(VENV)/installed
 	python -m stages.readme
+
+# The whole pipeline in a clone of HEAD: does it give what is committed, to the last byte?
+verify: $(VENV)/installed
+	python -m verification.pipeline
+
+# The pipeline in small, here and as emulated processors of two makers.
+verify-cpus: $(VENV)/installed
+	python -m verification.processors
+
+# First calls of functions in 500 processes on a busy machine.
+verify-calls: $(VENV)/installed
+	python -m verification.first_calls
 
 # The stamp is newer than the lock exactly when the environment holds what the lock says.
 $(VENV)/installed: requirements.lock

@@ -1,4 +1,5 @@
 import hashlib
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,17 @@ def test_what_is_absent_says_so_to_whoever_reads_it(tmp_path: Path) -> None:
 def test_a_history_of_no_steps_is_empty(tmp_path: Path) -> None:
     write_csv(tmp_path / "svm.csv", ["step", "seed", "loss"], [])
     assert len(read_history(tmp_path / "svm.csv")) == 0
+
+
+def test_arrays_have_the_same_bytes_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """np.savez stores what depends on the clock or on Python; whatever reads npz reads this too."""
+    write_bags(tmp_path / "a.npz", X, Y)
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    monkeypatch.setattr("time.localtime", lambda *_: (2033, 5, 18, 0, 0, 0, 0, 0, 0))
+    write_bags(tmp_path / "b.npz", X, Y)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        assert {(info.compress_type, info.date_time[0]) for info in archive.infolist()} == {(zipfile.ZIP_STORED, 1980)}
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["x"], X)
+        np.testing.assert_array_equal(arrays["y"], Y)

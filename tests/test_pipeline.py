@@ -54,6 +54,13 @@ def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
                 assert {dep for dep in deps if dep.endswith(".py")} == {f"{up}{path}" for path in imported}, name
 
 
+def test_whatever_computes_depends_on_the_mode_of_arithmetic() -> None:
+    for pipeline, names in (("dvc.yaml", ["study"]), ("published/dvc.yaml", [])):
+        stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]
+        for name in ("generate", "train", "evaluate", *names):
+            assert "results/params.ok" in stages[name]["do"]["deps"], name
+
+
 def test_training_depends_on_all_its_settings_but_the_workers() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]

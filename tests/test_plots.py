@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from permset.plots import accuracy_figure, batch_figure, curves_figure, invariance_figure, loss_curve, loss_figure
 from permset.study_plots import study_curves_figure, study_figure
-from permset.styles import COLOURS, looks
+from permset.styles import COLOURS, looks, save
 
 
 def test_a_loss_curve_is_the_mean_of_its_windows() -> None:
@@ -88,3 +90,15 @@ def test_a_figure_has_the_same_bytes_each_time(tmp_path: Path, name: str) -> Non
         FIGURES[name](tmp_path / folder / "figure.png")
         sums.add(hashlib.md5((tmp_path / folder / "figure.png").read_bytes()).hexdigest())
     assert len(sums) == 1
+
+
+def test_a_figure_is_saved_pixel_by_pixel_whatever_compresses_it(tmp_path: Path) -> None:
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1], [1, 0], color=COLOURS[0])
+    save(figure, tmp_path / "line.png")
+    figure.savefig(tmp_path / "reference.png")
+    saved, reference = (imread(tmp_path / f"{name}.png") for name in ("line", "reference"))
+    np.testing.assert_array_equal(saved[..., :3], reference[..., :3])
+    before = (tmp_path / "line.png").read_bytes()
+    save(figure, tmp_path / "line.png")
+    assert (tmp_path / "line.png").read_bytes() == before

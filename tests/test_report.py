@@ -1,28 +1,25 @@
-"""The page, from the results that are in the project."""
+"""The page, from the results that are committed."""
 
 import re
-import shutil
 from html import unescape
 from pathlib import Path
 
 import pytest
 import yaml
+from committed import check_out, committed
 
 from permset.files import read_csv, write_csv
-from permset.params import load_params
+from permset.params import Params
 from permset.report import QUESTIONS
 from permset.styles import LABELS
 from stages.report import report
 
-ROOT = Path(__file__).parent.parent
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = Params.model_validate(yaml.safe_load(committed("params.yaml")))
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    ignore = shutil.ignore_patterns("train", "curves", "report.html")
-    shutil.copytree(ROOT / "results", tmp_path / "results", ignore=ignore)
+    check_out(tmp_path, "params.yaml", "results")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,6 +1,7 @@
 """One invariance property over every layer, wrapper, model and a range of groups, with controls that must fail it."""
 
 from collections.abc import Callable
+from decimal import Decimal, getcontext
 from math import comb, factorial
 
 import numpy as np
@@ -147,6 +148,41 @@ def test_an_average_is_the_full_sum_over_the_group(group: str, kind: str, of: st
     )
     elements = torch.as_tensor(chosen.elements().astype(int)).expand(len(x), -1, -1)
     torch.testing.assert_close(network(x, permutations=elements), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_an_average_of_probabilities_tells_apart_those_that_round_to_one(outputs: int) -> None:
+    """By decimals of 80 digits; in float32 every sigmoid of 17 or more is one."""
+    group = PermutationGroup.cyclic(3)
+    network = GroupAverage(Scaled(outputs), group, of="probabilities")
+    x = torch.tensor([[20.0, 25.0, 30.0], [-90.0, 40.0, 60.0], [17.0, 17.0, 17.0]]).unsqueeze(-1)
+    x.requires_grad_(True)
+    found = network(x)
+    found.sum().backward()
+    assert bool(torch.isfinite(x.grad).all())
+    for bag, row in zip(x[..., 0].tolist(), found.tolist(), strict=True):
+        each = [Scaled.exactly([Decimal(bag[(i + k) % 3]) for i in range(3)], outputs) for k in range(3)]
+        mean = [sum(values) / 3 for values in zip(*each, strict=True)]
+        exact = [(mean[0] / mean[1]).ln()] if outputs == 1 else [value.ln() for value in mean]
+        np.testing.assert_allclose(row, [float(value) for value in exact], rtol=2e-6, atol=1e-6)
+
+
+class Scaled(nn.Module):
+    """Logits that are the first object, or for several classes the first object times 0, 1, 2."""
+
+    def __init__(self, outputs: int):
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., 0, :] if self.outputs == 1 else x[..., 0, :] * torch.arange(3.0)
+
+    @staticmethod
+    def exactly(bag: list[Decimal], outputs: int) -> list[Decimal]:
+        """Probabilities of class 1 and 0, or of each class."""
+        getcontext().prec = 80
+        logits = [bag[0], Decimal(0)] if outputs == 1 else [bag[0] * k for k in range(3)]
+        return [z.exp() / sum(other.exp() for other in logits) for z in logits]
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=6), st.data())

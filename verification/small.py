@@ -1,7 +1,7 @@
 """The pipeline in small, in one process: a line `digest name` for everything that it computes.
 
-    python -m verification.small              # elementary functions, and every stage on verification/params.yaml
-    python -m verification.small functions    # elementary functions alone
+python -m verification.small              # elementary functions, and every stage on verification/params.yaml
+python -m verification.small functions    # elementary functions alone
 """
 
 import contextlib
@@ -86,11 +86,16 @@ def pipeline() -> Iterator[tuple[str, bytes]]:
         os.chdir(folder)
         shutil.copy(Path(__file__).parent / "params.yaml", "params.yaml")
         write_own_bags()
-        todo = [(generate, params.tasks), (read, params.files), (train, params.runs), (evaluate, params.runs)]
         with contextlib.redirect_stdout(sys.stderr):
-            for stage, names in [*todo, (study, params.studies)]:
-                for name in names:
-                    stage(name)
+            for name in params.tasks:
+                generate(name)
+            for name in params.files:
+                read(name)
+            for name in params.runs:
+                train(name)
+                evaluate(name)
+            for name in params.studies:
+                study(name)
             plot()
             plot_studies()
         for top in ("data", "models", "results"):
