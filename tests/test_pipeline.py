@@ -17,6 +17,8 @@ import torch
 import yaml
 from clone import ROOT, TINY_STUDIES, Project
 
+from permset.portable import mode
+
 RESULTS = "results/*.csv", "results/[!p]*/*", "results/permutations/*", "models/*", "data/*", "dvc.lock"
 
 
@@ -103,6 +105,9 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert deepset.data.params["model.element_widths"] == "[5, 5, 1]"
     assert deepset.data.tags["verdict"] == "invariant"
     assert len(deepset.data.tags["git_commit"]) == 40
+    for key in ("processor", "torch", "mkl", "libc"):
+        assert deepset.data.tags[f"machine.{key}"]
+    assert deepset.data.tags["machine.mode"] == mode()
     assert deepset.inputs.dataset_inputs[0].dataset.name == "unit_sum"
     assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train/loss")) == 60
     network = mlflow.pytorch.load_model(f"models:/{deepset.outputs.model_outputs[0].model_id}")
