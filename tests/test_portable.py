@@ -24,6 +24,7 @@ AVX2 = "fpu sse avx avx2 fma bmi1"
 # Of tensors: their last bits differ between processors (permset/elementary.py), or they are made of such functions.
 NOT_PORTABLE = {"sqrt", "log", "log2", "log10", "logit", "logsumexp", "pow", "float_power"}
 OWN_LIBRARIES = {"math", "np"}
+LOCKED = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().lower().splitlines())
 
 
 def in_new_process(code: str, **variables: str) -> str:
@@ -75,16 +76,11 @@ def processor(monkeypatch: pytest.MonkeyPatch, flags: str, kind: str = "x86_64")
 
 def test_where_the_promise_holds_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     processor(monkeypatch, AVX2)
-    monkeypatch.setattr(portable, "_version", lambda name: dict(_locked())[name])
+    monkeypatch.setattr(portable, "_version", lambda name: LOCKED[name])
     monkeypatch.delenv(VARIABLE, raising=False)
     assert exceptions("auto") == []
     assert is_portable()
     assert machine()["mode"] == "portable"
-
-
-def _locked() -> list[tuple[str, str]]:
-    lines = (ROOT / "requirements.lock").read_text().lower().splitlines()
-    return [(name, version) for name, _, version in (line.partition("==") for line in lines)]
 
 
 @pytest.mark.parametrize(
@@ -111,10 +107,9 @@ def test_a_gpu_another_version_and_the_variable_are_told(monkeypatch: pytest.Mon
     monkeypatch.setattr(portable, "has_gpu", lambda: True)
     assert exceptions("cpu") == []
     assert exceptions("auto") == exceptions("cuda") == ["a GPU is used (device in params.yaml)"]
-    monkeypatch.setattr(portable, "_version", lambda name: "" if name == "scipy" else dict(_locked())[name] + ".1")
-    torch_version, scipy_version = dict(_locked())["torch"], dict(_locked())["scipy"]
-    assert f"torch is {torch_version}.1 and not {torch_version}" in exceptions()
-    assert f"scipy is missing and not {scipy_version}" in exceptions()
+    monkeypatch.setattr(portable, "_version", lambda name: "" if name == "scipy" else LOCKED[name] + ".1")
+    assert f"torch is {LOCKED['torch']}.1 and not {LOCKED['torch']}" in exceptions()
+    assert f"scipy is missing and not {LOCKED['scipy']}" in exceptions()
     assert len(exceptions()) == len(portable.PACKAGES)
     monkeypatch.setenv(VARIABLE, "0")
     assert exceptions()[0] == f"{VARIABLE} is 0"

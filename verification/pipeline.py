@@ -34,8 +34,8 @@ def main(folder: str = ".") -> int:
             print(f"error: {' '.join(command)} ended with status {status}")
             return status
         found = list(differences(clone))
-        tracked = len(git(clone, "ls-files").splitlines())
-        commit = git(clone, "rev-parse", "--short", "HEAD").strip()
+        tracked = len(git(clone, "ls-files").decode().splitlines())
+        commit = git(clone, "rev-parse", "--short", "HEAD").decode().strip()
     print(f"\ncommit {commit} on {', '.join(f'{key} {value}' for key, value in machine().items())}")
     print("\n".join(found) or f"All {tracked} tracked files and all hashes in dvc.lock are those of the commit.")
     return 1 if found else 0
@@ -43,17 +43,19 @@ def main(folder: str = ".") -> int:
 
 def differences(clone: Path) -> Iterator[str]:
     """A line for each file of the work tree, and each output in a dvc.lock, that is not as in HEAD."""
-    for line in git(clone, "status", "--porcelain", "--untracked-files=all").splitlines():
+    for line in git(clone, "status", "--porcelain", "--untracked-files=all").decode().splitlines():
         name = line[3:]
         if line.startswith("??"):
             yield f"{name}: not in the commit"
-        elif not (clone / name).is_file():
+            continue
+        if not (clone / name).is_file():
             yield f"{name}: missing"
-        elif Path(name).name == "dvc.lock":
-            yield from other_hashes(name, git(clone, "show", f"HEAD:{name}"), (clone / name).read_text())
+            continue
+        before, after = git(clone, "show", f"HEAD:{name}"), (clone / name).read_bytes()
+        if Path(name).name == "dvc.lock":
+            yield from other_hashes(name, before.decode(), after.decode())
         else:
-            before = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=clone, capture_output=True, check=True).stdout
-            yield f"{name}: {describe(before, (clone / name).read_bytes())}"
+            yield f"{name}: {describe(before, after)}"
 
 
 def other_hashes(name: str, before: str, after: str) -> Iterator[str]:
@@ -66,7 +68,7 @@ def other_hashes(name: str, before: str, after: str) -> Iterator[str]:
 
 
 def hashes(lock: str) -> dict[tuple[str, str, str], str]:
-    """By stage, `deps`, `outs` or `params`, and path."""
+    """By stage, `deps` or `outs`, and path."""
     return {
         (stage, kind, entry["path"]): entry["md5"]
         for stage, entries in yaml.safe_load(lock)["stages"].items()
@@ -88,8 +90,8 @@ def describe(before: bytes, after: bytes) -> str:
     return f"{len(relative)} numbers differ, the largest relative difference is {max(relative, default=0):.1e}"
 
 
-def git(clone: Path, *command: str) -> str:
-    return subprocess.run(["git", *command], cwd=clone, capture_output=True, text=True, check=True).stdout
+def git(clone: Path, *command: str) -> bytes:
+    return subprocess.run(["git", *command], cwd=clone, capture_output=True, check=True).stdout
 
 
 if __name__ == "__main__":

@@ -43,9 +43,10 @@ def compare(by_processor: dict[str, dict[str, str]]) -> list[str]:
     unequal = []
     for name in names:
         row = [found.get(name, "missing") for found in by_processor.values()]
-        if len(set(row)) > 1:
+        differs = len(set(row)) > 1
+        if differs:
             unequal.append(name)
-        print(*(f"{digest:16}" for digest in row), name, *(["← differs"] if len(set(row)) > 1 else []), sep="  ")
+        print(*(f"{digest:16}" for digest in row), name, *(["← differs"] if differs else []), sep="  ")
     return unequal
 
 

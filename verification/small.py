@@ -1,12 +1,13 @@
 """The pipeline in small, in one process: a line `digest name` for everything that it computes.
 
-python -m verification.small              # elementary functions, and every stage on verification/params.yaml
-python -m verification.small functions    # elementary functions alone
+    python -m verification.small              # elementary functions, and every stage on verification/params.yaml
+    python -m verification.small functions    # elementary functions alone
+
+Nothing is read from the project but code and verification/params.yaml, and nothing is written into it.
 """
 
 import contextlib
 import hashlib
-import os
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from torch.nn import functional as F
 from permset.elementary import log_sum_exp
 from permset.params import load_params
 
+PARAMS = Path(__file__).resolve().parent / "params.yaml"
 NUMBERS = 1_000_000
 # What of torch the package calls, on numbers of any size: (numbers,) or, as rows, (numbers / 10, 10).
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -72,6 +74,7 @@ def write_own_bags() -> None:
 
 def pipeline() -> Iterator[tuple[str, bytes]]:
     """Every output of every stage that computes, by its path."""
+    # Loading the stages takes a minute where a processor is emulated, which the functions alone need not pay.
     from stages.evaluate import evaluate
     from stages.generate import generate
     from stages.plot import plot
@@ -80,11 +83,9 @@ def pipeline() -> Iterator[tuple[str, bytes]]:
     from stages.study import study
     from stages.train import train
 
-    params = load_params(Path(__file__).parent / "params.yaml")
-    start = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        shutil.copy(Path(__file__).parent / "params.yaml", "params.yaml")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        shutil.copy(PARAMS, "params.yaml")
+        params = load_params()
         write_own_bags()
         with contextlib.redirect_stdout(sys.stderr):
             for name in params.tasks:
@@ -102,7 +103,6 @@ def pipeline() -> Iterator[tuple[str, bytes]]:
             for path in sorted(Path(top).rglob("*")):
                 if path.is_file():
                     yield str(path), path.read_bytes()
-        os.chdir(start)
 
 
 def main(part: str = "all") -> None:
