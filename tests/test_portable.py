@@ -38,6 +38,7 @@ def test_switches_are_set_before_numpy_and_torch_are_loaded() -> None:
     code = "import os, sys, stages, json; print(json.dumps([dict(os.environ), [*sys.modules]]))"
     environment, modules = json.loads(in_new_process(code, OMP_NUM_THREADS="8", ATEN_CPU_CAPABILITY="default"))
     assert {key: environment.get(key) for key in SWITCHES} == SWITCHES
+    assert {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"} == set(THREADS)
     assert {environment.get(key) for key in THREADS} == {"1"}
     assert not {"numpy", "torch"} & set(modules)
 

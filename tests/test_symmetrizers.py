@@ -21,6 +21,7 @@ from permset.randomness import generator
 from permset.symmetrizers import (
     Canonicalization,
     GroupAverage,
+    Of,
     PermutationAugmentation,
     SampledGroupAverage,
     arrangements,
@@ -148,6 +149,19 @@ def test_an_average_is_the_full_sum_over_the_group(group: str, kind: str, of: st
     )
     elements = torch.as_tensor(chosen.elements().astype(int)).expand(len(x), -1, -1)
     torch.testing.assert_close(network(x, permutations=elements), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("of", ["logits", "probabilities"])
+def test_an_average_in_portions_is_that_of_all_at_once(of: Of) -> None:
+    """Of a group's elements, and of 20 sampled ones, which are more than are taken at once."""
+    x, network = bags("different objects", 5), mlp(5)
+    group = PermutationGroup.cyclic(5)
+    sampled = SampledGroupAverage(network, group, 20, 1, generator(0, "average"), of).double()
+    each = torch.stack([network(x[:, p]) for p in sampled.permutations])
+    expected = each.mean(0) if of == "logits" else torch.logit(torch.sigmoid(each).mean(0))
+    torch.testing.assert_close(sampled(x), expected, rtol=1e-10, atol=1e-12)
+    whole, portions = (GroupAverage(network, group, of, at_once=size) for size in (20_000, 1))
+    torch.testing.assert_close(portions(x), whole(x), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
