@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 .PHONY: repro published test ui bench readme verify verify-cpus verify-calls
 
 repro: $(VENV)/installed
-	dvc repro
+	dvc repro dvc.yaml studies/dvc.yaml
 
 test: $(VENV)/installed
 	ruff check .

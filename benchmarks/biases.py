@@ -8,11 +8,12 @@ from functools import partial
 import torch
 from torch import nn
 
-from permset.batches import Fresh
-from permset.models import DeepSet
-from permset.tasks import UnitSum
-from permset.training import Settings, train_seeds
-from permset.workers import seed_workers
+from permset.data.batches import Fresh
+from permset.data.tasks import UnitSum
+from permset.networks.networks import DeepSet
+from permset.training.settings import Settings
+from permset.training.train import train_seeds
+from permset.training.workers import seed_workers
 
 SEEDS = 128
 CHANCE = 0.6  # nats; the loss of a network that has learned nothing is ln 2 = 0.693

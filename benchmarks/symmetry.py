@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.memory import keep_freed_memory, peak_memory
-from permset.groups import PermutationGroup
-from permset.layers import EquivariantLinear
-from permset.models import MLP
-from permset.randomness import generator
-from permset.symmetrizers import GroupAverage
-from permset.tasks import make_data
+from permset.data.randomness import generator
+from permset.data.tasks import make_data
+from permset.networks.networks import MLP
+from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.layers import EquivariantLinear
+from permset.symmetry.symmetrizers import GroupAverage
 
 
 def notebook_equivariant(x: Tensor, alpha: Tensor, beta: Tensor, bias: Tensor) -> Tensor:

@@ -14,11 +14,12 @@ from functools import partial
 import torch
 
 from benchmarks.memory import peak_memory
-from permset.batches import Fresh
-from permset.models import DeepSet
-from permset.tasks import UnitSum
-from permset.training import Settings, initialise, train, train_seeds
-from permset.workers import seed_workers
+from permset.data.batches import Fresh
+from permset.data.tasks import UnitSum
+from permset.networks.networks import DeepSet
+from permset.training.settings import Settings
+from permset.training.train import initialise, train, train_seeds
+from permset.training.workers import seed_workers
 
 SEEDS = 32
 ROUNDS = 3

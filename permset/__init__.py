@@ -2,8 +2,8 @@
 
 
 class PermsetError(ValueError):
-    """A user's mistake, told in one line: where, what was expected, what came, what to do."""
+    """A user's mistake, in one line: where, what was expected, what came, what to do."""
 
 
-class Absent(PermsetError):
-    """Something that is not here, through no mistake: what rests on it is left out, and the rest goes on."""
+class Absent(Exception):
+    """Something is not here, and nobody made a mistake. What depends on it is left out, and the rest goes on."""

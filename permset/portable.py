@@ -60,7 +60,7 @@ def exceptions(device: str = "cpu") -> list[str]:
 
 def machine() -> dict[str, str]:
     """The processor, torch, its MKL, the C library, and the mode in which they work here."""
-    import torch  # Takes a second, which only those who ask should pay.
+    import torch  # Loading it takes a second.
 
     mkl = re.search(r"Math Kernel Library Version (\S+?)-", torch.__config__.show())
     return {
@@ -75,6 +75,13 @@ def machine() -> dict[str, str]:
 def mode() -> str:
     """What, besides code and parameters, the bytes of results depend on."""
     return "portable" if is_portable() else "native"
+
+
+def arithmetic() -> str:
+    """The switches in force, in words."""
+    if not is_portable():
+        return "whatever is fastest on this processor"
+    return ", ".join(f"{name}={value}" for name, value in SWITCHES.items())
 
 
 @cache
@@ -111,7 +118,7 @@ def _has_avx2() -> bool:
 
 @cache
 def _cpuinfo(key: str) -> str:
-    """Of the first core, where Linux tells it."""
+    """A field of /proc/cpuinfo for the first core; empty where there is none."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:

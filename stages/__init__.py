@@ -15,7 +15,7 @@ def run(stage: Callable[..., None], outputs: Sequence[str] = ()) -> None:
 
     Where what it needs is absent, its outputs, in whose paths {} stands for the argument, say so in its place.
     """
-    from permset.files import write_absent  # loads numpy
+    from permset.store.files import write_absent
 
     try:
         stage(*sys.argv[1:])

@@ -1,24 +1,23 @@
-"""check: params.yaml is right, before any stage runs → results/params.ok, results/plans/*.json
+"""check: params.yaml is right, studies included, before any stage runs → results/params.ok
 
-Where results may differ from the committed ones in their last digits, it prints why. params.ok says so too: what was
-computed in that way is not taken for what is committed, neither by DVC nor in its cache.
+The file says with which arithmetic results are computed here, since another one gives other results. Where they may
+differ from the committed ones in their last digits, the stage prints why.
 """
 
 from pathlib import Path
 
-from permset.files import write, write_json
-from permset.params import load_params
-from permset.portable import exceptions
-from permset.studies import plan
+from permset.config.experiment import load_params
+from permset.portable import arithmetic, exceptions
+from permset.store.files import write
+from permset.studies.plan import plan
 from stages import run
 
 
 def check() -> None:
     params = load_params()
-    plans = {name: [point.content for point in plan(params, name)] for name in params.studies}
-    for name, content in plans.items():
-        write_json(Path(f"results/plans/{name}.json"), content)
-    lines = ["params.yaml was checked"]
+    for name in params.studies:
+        plan(params, name)
+    lines = ["params.yaml was checked", f"arithmetic: {arithmetic()}"]
     reasons = exceptions(params.device)
     if reasons:
         lines.append(f"note: last digits may differ from those of the committed results: {'; '.join(reasons)}")

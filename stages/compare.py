@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from permset.files import read_csv, write_csv
+from permset.store.tables import read_csv, write_csv
 from stages import run
 
 COLUMNS = (

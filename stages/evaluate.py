@@ -6,17 +6,18 @@ from pathlib import Path
 import torch
 
 from permset import PermsetError
-from permset.bags import Bags
-from permset.costs import flops
-from permset.evaluation import certified, example, measure, show_permutations
-from permset.files import read_bags, read_curves, read_model, write_csv, write_json
-from permset.groups import PermutationGroup
-from permset.models import count_params
-from permset.params import load_params
-from permset.randomness import generator
-from permset.runs import open_run
-from permset.sources import DrawnParams
-from permset.stacked import predict, unstack
+from permset.config.experiment import load_params
+from permset.data.bags import Bags
+from permset.data.randomness import generator
+from permset.evaluation.invariance import certified, example, show_permutations
+from permset.evaluation.metrics import measure
+from permset.networks.networks import count_params
+from permset.store.arrays import read_bags, read_model
+from permset.store.tables import read_curves, write_csv, write_json
+from permset.symmetry.groups import PermutationGroup
+from permset.training.flops import flops
+from permset.training.run import open_run
+from permset.training.stack import predict, unstack
 from stages import run
 
 
@@ -28,14 +29,14 @@ def evaluate(name: str) -> None:
         raise PermsetError(
             f"models/{name}.pt: trained with other parameters; make it anew with: dvc repro train@{name}"
         )
-    is_drawn = isinstance(params.task(chosen.task), DrawnParams)
-    test = Bags(*map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz")))) if is_drawn else None
+    drawn = params.task(chosen.task).drawn
+    test = Bags(*map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz")))) if drawn else None
     task, network, best = opened.task, opened.network(), saved["best_seed"]
     outputs = partial(predict, network, saved["state"])
-    some = opened.some_bags(limits.objects, test)
-    certificate = certified(name, network.claimed_group(task.set_size), outputs, some, limits)
+    bags = opened.excerpt(limits.objects, test)
+    certificate = certified(name, network.claimed_group(task.set_size), outputs, bags, limits)
 
-    bag = example(some)
+    bag = example(bags)
     orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
     shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")
@@ -47,7 +48,7 @@ def evaluate(name: str) -> None:
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
-    metrics |= measure(opened.tested(network, saved["state"], test), task.target, task.bayes_accuracy, opened.overlap)
+    metrics |= measure(opened.tested(network, saved["state"], test), task.target, task.bayes_accuracy, task.overlap)
     metrics |= {"score": task.target.score_name, "loss_name": task.target.loss_name}
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from permset.fetching import fetch as fetch_tables
-from permset.params import load_params
+from permset.config.experiment import load_params
+from permset.reading.fetch import fetch as fetch_tables
 from stages import run
 
 

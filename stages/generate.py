@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from permset.files import write_bags, write_collection
-from permset.params import load_params
-from permset.randomness import generator
-from permset.sources import DigitsParams
-from permset.splits import roles
-from permset.tasks import build_task, digits
+from permset.config.data import DigitsParams
+from permset.config.experiment import load_params
+from permset.data.randomness import generator
+from permset.data.splits import roles
+from permset.data.tasks import build_task, digits
+from permset.store.arrays import write_bags, write_collection
 from stages import run
 
 

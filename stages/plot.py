@@ -5,18 +5,43 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from permset import plots, styles
-from permset.files import is_present, keep_only, read_curves, read_history, read_json, some_bags, write, write_csv
-from permset.params import Params, load_params
+from permset.config.experiment import Params, load_params
+from permset.figures import runs as plots
+from permset.figures.looks import looks
+from permset.store.arrays import some_bags
+from permset.store.files import is_present, keep_only, write
+from permset.store.tables import read_curves, read_history, read_json, write_csv
 from stages import run
 
 FIGURES = Path("results/figures")
-SUMMARY = (
-    *("run", "task", "model", "num_params", "training_gflop", "bag_kflop", "num_seeds", "validation"),
-    *("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "auc", "mae", "mae_low", "mae_high", "rmse"),
-    *("r2", "loss", "bayes_accuracy", "regret", "invariance_float64", "invariance_float32", "invariance_symmetric"),
-    *("group", "verdict"),
-)
+SUMMARY = [
+    "run",
+    "task",
+    "model",
+    "num_params",
+    "training_gflop",
+    "bag_kflop",
+    "num_seeds",
+    "validation",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "balanced_accuracy",
+    "auc",
+    "mae",
+    "mae_low",
+    "mae_high",
+    "rmse",
+    "r2",
+    "loss",
+    "bayes_accuracy",
+    "regret",
+    "invariance_float64",
+    "invariance_float32",
+    "invariance_symmetric",
+    "group",
+    "verdict",
+]
 Draw = Callable[[Path], None]
 
 
@@ -49,8 +74,8 @@ def task_figures(
     params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
 ) -> dict[str, Draw]:
     bags, y = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
-    looks = styles.looks([row["run"] for row in rows])
-    curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in looks if name in losses}
+    known = looks([row["run"] for row in rows])
+    curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in known if name in losses}
     limits = params.certificate.invariant, params.certificate.approximate
     figures: dict[str, Draw] = {
         f"accuracy_{task}": partial(plots.accuracy_figure, rows),
@@ -59,9 +84,9 @@ def task_figures(
     }
     if curves:
         loss_name, score = rows[0]["loss_name"], rows[0]["score"]
-        mine = {name: losses[name] for name in curves}
-        figures[f"loss_{task}"] = partial(plots.loss_figure, mine, looks, loss_name)
-        figures[f"curves_{task}"] = partial(plots.curves_figure, curves, looks, loss_name, score)
+        shown = {name: losses[name] for name in curves}
+        figures[f"loss_{task}"] = partial(plots.loss_figure, shown, known, loss_name)
+        figures[f"curves_{task}"] = partial(plots.curves_figure, curves, known, loss_name, score)
     return figures
 
 

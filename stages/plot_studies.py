@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from permset.files import is_present, keep_only, read_csv, read_json, write
-from permset.params import load_params
-from permset.study_plots import study_curves_figure, study_figure
-from permset.styles import Look, looks
+from permset.config.experiment import load_params
+from permset.figures.looks import Look, looks
+from permset.figures.studies import study_curves_figure, study_figure
+from permset.store.files import is_present, keep_only, write
+from permset.store.tables import read_csv, read_json
 from stages import run
 
 FIGURES = Path("results/study_figures")

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from permset import PermsetError
-from permset.csv_bags import read_csv_bags
-from permset.files import check_present, write_collection
-from permset.npz_bags import read_npz_bags
-from permset.params import load_params
-from permset.sources import CsvParams
-from permset.splits import roles
+from permset.config.data import CsvParams
+from permset.config.experiment import load_params
+from permset.data.splits import roles
+from permset.reading.csv import read_csv_bags
+from permset.reading.npz import read_npz_bags
+from permset.store.arrays import write_collection
+from permset.store.files import check_present
 from stages import run
 
 

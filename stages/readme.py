@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from permset.files import read_csv, write
-from permset.tables import markdown, published
+from permset.report.tables import markdown, published
+from permset.store.files import write
+from permset.store.tables import read_csv
 from stages import run
 
 

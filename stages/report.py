@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from permset.files import is_present, read_csv, write
-from permset.params import load_params
-from permset.report import render
+from permset.config.experiment import load_params
+from permset.report.page import render
+from permset.store.files import is_present, write
+from permset.store.tables import read_csv
 from stages import run
 
 

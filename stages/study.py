@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from permset.cache import Cache
-from permset.files import write_csv
-from permset.params import load_params
-from permset.points import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
-from permset.studies import Point, plan
-from permset.training import choose_device
-from permset.workers import seed_workers
+from permset.config.experiment import load_params
+from permset.store.tables import write_csv
+from permset.studies.cache import Cache
+from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
+from permset.studies.plan import Point, plan
+from permset.training.train import choose_device
+from permset.training.workers import seed_workers
 from stages import run
 
 
@@ -24,7 +24,7 @@ def study(name: str) -> None:
     jobs = [list(job) for _, job in groupby(points, key=lambda point: point.candidates)]
     todo = [job for job in jobs if any(cache.get(key_of(point)) is None for point in job)]
     with (
-        seed_workers(params.train.workers, choose_device(params.device)) as executor,
+        seed_workers(params.workers, choose_device(params.device)) as executor,
         tqdm(total=len(points), initial=len(points) - sum(map(len, todo)), desc=name, disable=None) as progress,
     ):
         if executor is None:

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from permset.curves import CURVES
-from permset.files import write_csv, write_model
-from permset.params import load_params
-from permset.runs import open_run
-from permset.training import best_seed, choose_device
-from permset.workers import seed_workers
+from permset.config.experiment import load_params
+from permset.store.arrays import write_model
+from permset.store.tables import write_csv
+from permset.training.learning_curves import CURVES
+from permset.training.run import open_run
+from permset.training.train import best_seed, choose_device
+from permset.training.workers import seed_workers
 from stages import run
 
 
@@ -15,7 +16,7 @@ def train(name: str) -> None:
     params = load_params()
     opened = open_run(params, name)
     costs = opened.costs()  # before workers are forked, which then need not load what tracing takes
-    with seed_workers(params.train.workers, choose_device(params.device)) as executor:
+    with seed_workers(params.workers, choose_device(params.device)) as executor:
         trained = opened.train(executor)
     best = best_seed(trained.history, params.train.best_over)
     write_model(Path(f"models/{name}.pt"), params.run(name).model_dump(), trained.state, best, costs)

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from permset import PermsetError
-from permset.csv_bags import read_csv_bags
-from permset.flat_bags import FlatBags
-from permset.npz_bags import read_npz_bags
+from permset.reading.checks import FlatBags
+from permset.reading.csv import read_csv_bags
+from permset.reading.npz import read_npz_bags
 
 MOST = 10**8
 KINDS = st.sampled_from(["binary", "classes", "real"])

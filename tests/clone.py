@@ -11,8 +11,8 @@ import mlflow
 import yaml
 
 ROOT = Path(__file__).parent.parent
-TINY = {"seeds": 3}
-TINY_TRAIN = {"steps": 60, "batch_size": 20, "workers": 2, "best_over": 10, "measure_every": 20, "measure_sets": 20}
+TINY = {"seeds": 3, "workers": 2}
+TINY_TRAIN = {"steps": 60, "batch_size": 20, "best_over": 10, "measure_every": 20, "measure_sets": 20}
 TINY_STUDIES = {
     "widths": {
         "axis": "model.widths",
@@ -51,7 +51,7 @@ class Project:
             if (ROOT / file).exists():
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / file, root / file)
-        for output in ("dvc.lock", "results"):
+        for output in ("dvc.lock", "studies/dvc.lock", "results"):
             subprocess.run(["rm", "-rf", output], cwd=root, check=True)
         self.params = yaml.safe_load((root / "params.yaml").read_text())
         self.params |= TINY
@@ -79,6 +79,10 @@ class Project:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "DVC"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DVC_NO_ANALYTICS": "1"}
+
+    def repro(self, **variables: str) -> str:
+        """What `make repro` runs."""
+        return self.run("dvc", "repro", "dvc.yaml", "studies/dvc.yaml", **variables)
 
     def run(self, *command: str, status: int = 0, **variables: str) -> str:
         environment = self.environment | variables

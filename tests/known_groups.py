@@ -1,6 +1,6 @@
 """Groups of small degree, on which what holds for every group is tried."""
 
-from permset.groups import PermutationGroup
+from permset.symmetry.groups import PermutationGroup
 
 GROUPS = {
     "S_5": PermutationGroup.symmetric(5),

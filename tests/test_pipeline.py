@@ -1,5 +1,6 @@
 """The pipeline itself, on tiny parameters, in a temporary clone of its own."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grimp
 import mlflow
@@ -18,14 +20,15 @@ import yaml
 from clone import ROOT, TINY_STUDIES, Project
 
 from permset.portable import mode
+from stages.code import modules
 
-RESULTS = "results/*.csv", "results/[!p]*/*", "results/permutations/*", "models/*", "data/*", "dvc.lock"
+RESULTS = "results/*.csv", "results/[!p]*/*", "results/permutations/*", "models/*", "data/*", "**/dvc.lock"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("clone"))
-    project.run("dvc", "repro")
+    project.repro()
     project.commit()
     return project
 
@@ -40,34 +43,64 @@ def untouched(project: Project) -> Iterator[None]:
     assert len(project.tracked()) == runs
 
 
-def test_a_stage_depends_on_exactly_the_modules_it_imports() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    published = yaml.safe_load((ROOT / "published/dvc.yaml").read_text())["stages"]
+ALWAYS = {"check", "fetch", "track"}
+PIPELINES = "dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml"
+
+
+def ran(output: str) -> set[str]:
+    """Stages that DVC ran, of whichever pipeline."""
+    return set(re.findall(r"Running stage '(?:\S+:)?(\S+)'", output))
+
+
+def stages_of(pipeline: str) -> dict[str, dict[str, Any]]:
+    stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]
+    return {name: stage.get("do", stage) for name, stage in stages.items()}
+
+
+def imported(stage: str) -> set[str]:
+    """The files of a stage and of all modules that it imports, but for the packages' own."""
     graph = grimp.build_graph("permset", "stages")
-    always_run = {"check", "fetch", "track"}
-    for name in (stages.keys() | published.keys()) - always_run:
-        modules = {f"stages.{name}", *graph.find_upstream_modules(f"stages.{name}")}
-        packages = {module.partition(".")[0] for module in modules}
-        imported = {f"{module.replace('.', '/')}.py" for module in modules - packages}
-        imported |= {f"{package}/__init__.py" for package in packages}
-        for of, up in ((stages, ""), (published, "../")):
-            if name in of:
-                deps = of[name].get("do", of[name])["deps"]
-                assert {dep for dep in deps if dep.endswith(".py")} == {f"{up}{path}" for path in imported}, name
+    modules = {f"stages.{stage}", *graph.find_upstream_modules(f"stages.{stage}")} - {"permset.portable"}
+    files = {Path(*module.split(".")).with_suffix(".py") for module in modules}
+    return {str(file) for file in files if (ROOT / file).is_file()}
 
 
-def test_whatever_computes_depends_on_the_mode_of_arithmetic() -> None:
-    for pipeline, names in (("dvc.yaml", ["study"]), ("published/dvc.yaml", [])):
-        stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]
-        for name in ("generate", "train", "evaluate", *names):
-            assert "results/params.ok" in stages[name]["do"]["deps"], name
+def rooms(files: set[str]) -> set[str]:
+    """What DVC watches: rooms of the package as folders, stages as files."""
+    return {str(Path(file).parent) if file.startswith("permset/") else file for file in files}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_dvc_watches_exactly_the_rooms_that_a_stage_imports(pipeline: str) -> None:
+    for name, stage in stages_of(pipeline).items():
+        if name in ("check", "fetch", "track", "track_studies"):
+            continue  # They always run.
+        deps = {dep.removeprefix("../") for dep in stage["deps"]}
+        code = {dep for dep in deps if dep.startswith(("permset", "stages", "results/code"))}
+        if name.startswith("code_"):
+            assert code == rooms(imported(name.removeprefix("code_"))), name
+            assert "results/params.ok" in deps, "the arithmetic"
+        else:
+            assert code in ({f"results/code/{name}"}, rooms(imported(name))), name
+
+
+def test_the_hashes_of_a_stages_code_are_of_all_that_it_imports() -> None:
+    with contextlib.chdir(ROOT):
+        for name in ("read", "generate", "train", "evaluate", "study"):
+            assert {str(path) for path in modules(f"stages.{name}")} >= imported(name), name
+            assert all(path.parts[0] in ("permset", "stages") for path in modules(f"stages.{name}"))
+
+
+def test_the_code_that_computes_says_its_arithmetic(project: Project) -> None:
+    for name in ("read", "generate", "train", "evaluate", "study"):
+        path = project.root / f"results/code/{name}"
+        if path.exists():
+            assert path.read_text().splitlines()[1].startswith("arithmetic: "), name
 
 
 def test_training_depends_on_all_its_settings_but_the_workers() -> None:
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    settings = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
-    named = {name.removeprefix("train.") for name in stages["train"]["do"]["params"] if name.startswith("train.")}
-    assert named == set(settings) - {"workers"}
+    for pipeline in ("dvc.yaml", "published/dvc.yaml"):
+        assert stages_of(pipeline)["train"]["params"] == ["device", "seeds", "train", "runs.${key}"]
 
 
 def test_results_and_their_mirror(project: Project) -> None:
@@ -98,7 +131,7 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert sorted(map(parents.count, set(parents))) == [2, 2 * 2], "a run a point, under one for its study"
     assert {run.data.tags["study"] for run in tracked if run.info.run_id in parents} == {"widths", "set_size"}
     runs = {run.data.tags["run"]: run for run in tracked if "study" not in run.data.tags}
-    assert sorted(runs) == ["average", "comparison", "deepset", "mlp"]
+    assert sorted(runs) == ["average", "comparison", "deepset", "mlp", "report"]
     deepset = runs["deepset"]
     numbers = json.loads((project.root / "results/evaluate/deepset.json").read_text())["deepset"]
     assert deepset.data.metrics["accuracy"] == pytest.approx(numbers["accuracy"])
@@ -118,15 +151,13 @@ def test_results_and_their_mirror(project: Project) -> None:
 
 
 def test_with_nothing_to_do_nothing_is_done(project: Project, untouched: None) -> None:
-    output = project.run("dvc", "repro")
-    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "track"}
+    assert ran(project.repro()) == ALWAYS | {"track_studies"}
 
 
 def test_a_deleted_store_heals_without_training(project: Project) -> None:
     tags = sorted(run.data.tags["permset.digest"] for run in project.tracked())
     (project.root / "mlflow.db").unlink()
-    output = project.run("dvc", "repro")
-    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "track"}
+    assert ran(project.repro()) == ALWAYS | {"track_studies"}
     assert sorted(run.data.tags["permset.digest"] for run in project.tracked()) == tags
 
 
@@ -141,13 +172,13 @@ def test_a_shorter_study_computes_nothing_and_a_longer_one_its_new_points(projec
         project.params["studies"]["widths"]["values"] = values
         project.write_params()
         kept = set((project.root / ".cache/points").iterdir())
-        ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro", "study@widths", "study@set_size"))
-        assert set(ran) == {"check", "inputs", "study@widths"}
+        studies = [f"studies/dvc.yaml:study@{name}" for name in TINY_STUDIES]
+        assert ran(project.run("dvc", "repro", *studies)) == {"check", "plan", "study@widths"}
         assert len(set((project.root / ".cache/points").iterdir()) - kept) == (0 if len(values) == 1 else 2)
         assert len(table.read_text().splitlines()) == 1 + rows
     project.params["studies"]["widths"]["values"] = [[3], [5]]
     project.write_params()
-    project.run("dvc", "repro")
+    project.repro()
     assert project.bytes_of("results/studies/*") == before
 
 
@@ -174,18 +205,13 @@ def test_a_study_that_is_killed_goes_on_from_its_finished_points(project: Projec
 def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -> None:
     before = {run.data.tags["permset.digest"] for run in project.tracked()}
     output = project.run("dvc", "exp", "run", "-n", "mean-pooling", "-S", "runs.deepset.model.pooling=mean")
-    ran = set(re.findall(r"Running stage '(\S+)'", output))
-    assert {"train@deepset", "evaluate@deepset"} <= ran
-    assert "study@set_size" in ran, "it varies the deepset"
-    assert not {"train@mlp", "generate@unit_sum", "study@widths"} & ran
+    assert ran(output) == ALWAYS | {"train@deepset", "evaluate@deepset", "plot"}, "no study, and no other run"
     new = [run for run in project.tracked() if run.data.tags["permset.digest"] not in before]
-    assert sorted(run.data.tags["run"] for run in new if "study" not in run.data.tags) == ["comparison", "deepset"]
-    assert {run.data.tags.get("study") for run in new} == {None, "set_size"}, "which varies the deepset"
+    assert sorted(run.data.tags["run"] for run in new) == ["comparison", "deepset"]
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
     project.run("git", "checkout", "-q", ".")
-    ran = re.findall(r"Running stage '(\S+)'", project.run("dvc", "repro"))
-    assert set(ran) == {"check", "fetch", "track"}, "the rest is in DVC's cache"
-    assert len(project.tracked()) == len(before) + 4, "what was there before is found again"
+    assert ran(project.run("dvc", "repro")) == ALWAYS, "the rest is in DVC's cache"
+    assert len(project.tracked()) == len(before) + 2, "what was there before is found again"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +250,7 @@ def test_a_damaged_model_is_named(project: Project, untouched: None) -> None:
 
 
 def test_a_lost_claim_fails_the_pipeline(project: Project, untouched: None) -> None:
-    models = project.root / "permset/models.py"
+    models = project.root / "permset/networks/networks.py"
     source = models.read_text()
     models.write_text(source.replace("self.pool(features, mask)", "self.pool(features.cumsum(-2), mask)"))
     output = project.run(sys.executable, "-m", "stages.evaluate", "deepset", status=1)

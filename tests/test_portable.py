@@ -18,7 +18,7 @@ from clone import ROOT, Project
 
 from permset import portable
 from permset.portable import SWITCHES, THREADS, VARIABLE, exceptions, is_portable, machine
-from permset.workers import seed_workers
+from permset.training.workers import seed_workers
 
 AVX2 = "fpu sse avx avx2 fma bmi1"
 # Of tensors: their last bits differ between processors (permset/elementary.py), or they are made of such functions.
@@ -171,7 +171,7 @@ def test_results_do_not_depend_on_workers_or_cores(project: Project) -> None:
     results = []
     one_core = ("taskset", "-c", "0") if shutil.which("taskset") else ()
     for workers, prefix in ((1, ()), (2, ()), (3, ()), ("auto", one_core)):
-        project.params["train"]["workers"] = workers
+        project.params["workers"] = workers
         project.write_params()
         shutil.rmtree(project.root / ".cache", ignore_errors=True)
         results.append(outputs(project, prefix))

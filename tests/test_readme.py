@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from committed import ROOT, check_out, committed
 
-from permset.tables import markdown
+from permset.report.tables import markdown
 from stages.readme import readme
 
 ROW = {

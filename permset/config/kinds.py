@@ -1,0 +1,17 @@
+"""The words that params.yaml chooses from, for the schema and for what is built of them; plain types, no pydantic."""
+
+from typing import Literal
+
+Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
+PoolingKind = Literal["sum", "mean", "max", "min", "lse", "attention"]
+Statistic = Literal["mean", "min", "max"]
+SetNormKind = Literal["none", "set"]
+LayerNormKind = Literal["none", "layer"]
+Channels = Literal["scaled", "mean", "sum"]
+"""how a layer brings its input channels together; see permset/symmetry/layers.py"""
+Order = Literal["lexicographic", "norm", "channels"]
+"""in which objects are sorted; see permset/symmetry/symmetrizers.py"""
+Averaged = Literal["logits", "probabilities"]
+TargetKind = Literal["binary", "classes", "real"]
+RealLoss = Literal["squared", "absolute"]
+Schedule = Literal["constant", "cosine"]

@@ -1,0 +1,38 @@
+"""A mistake in params.yaml as one line: where it is, what was expected, and what came."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+
+def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
+    """One pydantic error as one line. A union's tag is part of pydantic's place but not of the file's."""
+    place, at, tag_is_due = [], data, False
+    *inner, last = detail["loc"] or ("",)
+    for part in inner:
+        is_tag = tag_is_due and part == at.get("kind")  # which may be the name of a key as well
+        if not is_tag and isinstance(at, dict | list) and _has(at, part):
+            at = at[part]  # type: ignore[index]
+            place.append(str(part))
+        tag_is_due = not is_tag and isinstance(at, dict)
+    is_tag = isinstance(at, dict) and last not in at and last == at.get("kind")
+    if last != "[key]" and not is_tag:
+        place.append(str(last))
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: {'.'.join(place)}: unknown key; remove it or correct its spelling"
+    if detail["type"] == "missing":
+        return f"{path}: {'.'.join(place)}: missing; add it"
+    where = ".".join(part for part in place if part)
+    return f"{path}: {where}: {describe(detail)}"
+
+
+def describe(detail: ErrorDetails) -> str:
+    """What is wrong, without the place."""
+    if detail["type"] == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    return f"{detail['msg']}, got {detail['input']!r}"
+
+
+def _has(container: dict[Any, Any] | list[Any], part: str | int) -> bool:
+    return part in container if isinstance(container, dict) else isinstance(part, int) and part < len(container)

@@ -1,0 +1,1 @@
+"""Bags in memory: tasks, targets, batches."""

@@ -1,0 +1,148 @@
+"""What is predicted, and how right outputs are, for one network or for each of a stack.
+
+Each target says how many `outputs` a network has, how they are compared with labels (`loss`, with `loss_name` for the
+axis of a figure, and `score`, with `score_name` for the column of a table), and how people read them (`reading`).
+Labels are (sets, 1), the index of the class, or real numbers, (sets, outputs).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from permset.config.kinds import RealLoss, TargetKind
+from permset.data.elementary import log_sum_exp
+
+Outputs = Float[Tensor, "*seeds sets outputs"]
+Labels = Float[Tensor, "*#seeds sets targets"]
+Scores = Float[Tensor, "*seeds"]
+
+
+@dataclass(frozen=True)
+class Binary:
+    """One of two classes. The one output is a logit, of which `torch.sigmoid` is the probability of class 1."""
+
+    outputs: ClassVar[int] = 1
+    alternating: ClassVar[int] = 2
+    """classes between which drawn bags take turns"""
+    loss_name: ClassVar[str] = "binary cross-entropy (nats)"
+    score_name: ClassVar[Literal["accuracy"]] = "accuracy"
+
+    def loss(self, outputs: Outputs, labels: Labels) -> Scores:
+        """Mean over bags, in nats."""
+        return binary_cross_entropy(outputs, labels)
+
+    def score(self, outputs: Outputs, labels: Labels) -> Scores:
+        return accuracy(outputs, labels)
+
+    def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
+        """The probability of class 1."""
+        return torch.sigmoid(outputs[..., 0])
+
+    def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
+        """The labels (sets,) of each of the machines that together make a support-vector machine."""
+        return [labels[:, 0]]
+
+    def class_scores(self, outputs: Float[Tensor, "sets 1"]) -> Float[Tensor, "sets 2"]:
+        """For each class a number that grows with its probability."""
+        return torch.cat([-outputs.double(), outputs.double()], 1)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """One of several classes. The network gives a logit for each."""
+
+    outputs: int
+    loss_name: ClassVar[str] = "cross-entropy (nats)"
+    score_name: ClassVar[Literal["accuracy"]] = "accuracy"
+    alternating: ClassVar[int] = 1
+
+    def loss(self, outputs: Outputs, labels: Labels) -> Scores:
+        """Mean over bags, in nats."""
+        return cross_entropy(outputs, labels)
+
+    def score(self, outputs: Outputs, labels: Labels) -> Scores:
+        return accuracy(outputs, labels)
+
+    def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
+        """The probability of the likeliest class."""
+        return outputs.softmax(-1).amax(-1)
+
+    def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
+        """Each class against the rest."""
+        return [labels[:, 0] == label for label in range(self.outputs)]
+
+    def class_scores(self, outputs: Float[Tensor, "sets outputs"]) -> Float[Tensor, "sets outputs"]:
+        """Log-probabilities: a number added to all logits of a bag changes nothing when bags are compared."""
+        return outputs.double().log_softmax(1)
+
+
+@dataclass(frozen=True)
+class Real:
+    """Real numbers, in the units of the task or of the file."""
+
+    outputs: int
+    error: RealLoss = "squared"
+    """that the loss is the mean of"""
+    score_name: ClassVar[Literal["mae"]] = "mae"
+    alternating: ClassVar[int] = 1
+
+    @property
+    def loss_name(self) -> str:
+        return f"mean {self.error} error"
+
+    def loss(self, outputs: Outputs, labels: Labels) -> Scores:
+        """Mean over bags and numbers, in the units of the target, or their square."""
+        errors = outputs - labels
+        return (errors.square() if self.error == "squared" else errors.abs()).mean((-2, -1))
+
+    def score(self, outputs: Outputs, labels: Labels) -> Scores:
+        """The mean absolute error."""
+        return (outputs - labels).double().abs().mean((-2, -1))
+
+    def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
+        return outputs[..., 0]
+
+    def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
+        return list(labels.T)
+
+
+Target = Binary | Classes | Real
+
+
+def build_target(kind: TargetKind, outputs: int, error: RealLoss) -> Target:
+    """`outputs`: the number of classes, or of real numbers."""
+    match kind:
+        case "binary":
+            return Binary()
+        case "classes":
+            return Classes(outputs)
+        case "real":
+            return Real(outputs, error)
+
+
+BINARY = Binary()
+
+
+def binary_cross_entropy(logits: Outputs, labels: Labels) -> Scores:
+    """Mean of log(1 + eᶻ) − y·z in nats, the cross-entropy of σ(z), which neither overflows nor takes the log of 0."""
+    return (F.softplus(logits) - labels * logits).mean((-2, -1))
+
+
+def cross_entropy(logits: Outputs, labels: Labels) -> Scores:
+    """Mean of log Σ_k eᶻᵏ − z_y in nats, the cross-entropy of the softmax."""
+    right = labels == torch.arange(logits.shape[-1], device=logits.device)
+    return (log_sum_exp(logits, -1) - torch.where(right, logits, 0.0).sum(-1)).mean(-1)
+
+
+def accuracy(logits: Outputs, labels: Labels) -> Scores:
+    """Share of bags whose class is the most probable one."""
+    return (predicted(logits) == labels[..., 0].round()).double().mean(-1)
+
+
+def predicted(logits: Outputs) -> Float[Tensor, "*seeds sets"]:
+    """Index of the most probable class, from one logit or one for each class."""
+    return ((logits[..., 0] > 0) if logits.shape[-1] == 1 else logits.argmax(-1)).to(logits.dtype)

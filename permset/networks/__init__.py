@@ -1,0 +1,1 @@
+"""Networks on bags, and the one registry of them."""

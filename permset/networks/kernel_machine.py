@@ -1,0 +1,83 @@
+"""Support-vector machines on statistics of bags, as networks: scikit-learn fits them, torch evaluates them."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from permset.config.kinds import Statistic
+from permset.data.masks import Mask, without_padding
+from permset.data.targets import Real, Target
+from permset.networks.pooling import Pooling
+from permset.networks.standardization import moments
+from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.symmetrizers import SetNetwork
+
+
+class KernelMachine(SetNetwork):
+    """f(x) = Σᵢ wᵢ·exp(−γ‖sᵢ − φ(x)‖²) + b (Cortes & Vapnik 1995).
+
+    φ(x) are statistics of each channel over the objects, in units of their spread over the bags of training, which are
+    the sᵢ.
+    """
+
+    support: Tensor
+    mean: Tensor
+    deviation: Tensor
+    gamma: Tensor
+
+    def __init__(self, channels: int, statistics: Sequence[Statistic], outputs: int = 1):
+        super().__init__()
+        self.pool = Pooling(channels, list(statistics))
+        self.weight = nn.Parameter(torch.zeros(outputs, 1))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("support", torch.zeros(1, self.pool.features))
+        self.register_buffer("mean", torch.zeros(self.pool.features))
+        self.register_buffer("deviation", torch.ones(self.pool.features))
+        self.register_buffer("gamma", torch.ones(()))
+
+    def forward(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch outputs"]:
+        features = (self.statistics(x, mask) - self.mean) / self.deviation
+        norms, support_norms = (values.square().sum(-1) for values in (features, self.support))
+        distances = (norms.unsqueeze(-1) + support_norms - 2 * features @ self.support.T).clamp(min=0)
+        return torch.exp(-self.gamma * distances) @ self.weight.T + self.bias
+
+    def statistics(self, x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch features"]:
+        return self.pool(without_padding(x, mask), mask)
+
+    def fit(
+        self,
+        statistics: Float[Tensor, "sets features"],
+        labels: Float[Tensor, "sets targets"],
+        target: Target,
+        penalty: float,
+        size: int,
+    ) -> None:
+        """Fit to the bags of training: one machine for two classes, else one for each class or for each real number.
+
+        Supports are filled up to `size`, so that machines of different seeds can be stacked.
+        """
+        from sklearn.svm import SVC, SVR  # Loading it takes a second.
+
+        self.mean, self.deviation = moments(statistics)
+        features = (statistics - self.mean) / self.deviation
+        variance = features.var(correction=0)
+        self.gamma = 1 / (features.shape[1] * torch.where(variance > 0, variance, 1.0))  # scikit-learn's "scale"
+        columns = [column.numpy() for column in target.columns(labels)]
+        real = isinstance(target, Real)
+        weights = torch.zeros(len(columns), size)
+        biases = torch.zeros(len(columns))
+        for i, column in enumerate(columns):
+            if not real and len(set(column.tolist())) < 2:
+                biases[i] = 1.0 if column[0] else -1.0  # There is only one class.
+                continue
+            machine = (SVR if real else SVC)(C=penalty, gamma=float(self.gamma))
+            machine.fit(features.numpy(), column)
+            weights[i, machine.support_] = torch.as_tensor(machine.dual_coef_[0]).float()
+            biases[i] = float(machine.intercept_[0])
+        self.support = torch.cat([features, features.new_zeros(size - len(features), features.shape[1])])
+        self.weight, self.bias = nn.Parameter(weights), nn.Parameter(biases)
+
+    def claimed_group(self, set_size: int) -> PermutationGroup:
+        return PermutationGroup.symmetric(set_size)

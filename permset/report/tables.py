@@ -1,0 +1,102 @@
+"""Results as tables that people read, in Markdown."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+Row = Mapping[str, str]
+TEXT = {"run", "method", "verdict"}
+
+
+def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    tasks: dict[str, list[Row]] = {}
+    for row in rows:
+        tasks.setdefault(row["task"], []).append(row)
+    return tasks
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows of results/summary.csv: one table per task, one line per run, the invariance error in float64."""
+    return "\n".join(f"**`{task}`**{limit(group)}:\n\n{_table(group)}" for task, group in by_task(rows).items())
+
+
+def limit(rows: Sequence[Row]) -> str:
+    """What is the best possible on a task, where that is known."""
+    bayes = rows[0]["bayes_accuracy"] if rows else ""
+    return f", Bayes accuracy {percent(bayes)}" if bayes else ""
+
+
+def _table(rows: Sequence[Row]) -> str:
+    header, lines = columns(rows), []
+    best = chosen(rows)
+    for row in rows:
+        name = f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
+        lines.append([name, *(cell(row) for title, cell in header.items() if title != "run")])
+    rule = ["---" if title in TEXT else "---:" for title in header]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [list(header), rule, *lines])
+
+
+def chosen(rows: Sequence[Row]) -> str | None:
+    """The run that is best on validation bags, where no limit says how good one can be."""
+    if not rows or rows[0]["bayes_accuracy"]:
+        return None
+    sign = -1 if rows[0]["mae"] else 1
+    return max(rows, key=lambda row: sign * float(row["validation"]))["run"]
+
+
+def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
+    """Titles of a task's table, and what gives each cell."""
+    if rows[0]["mae"]:
+        scores: dict[str, Callable[[Row], str]] = {
+            "validation MAE": lambda row: _three_digits(row["validation"]),
+            "MAE (95% interval)": lambda row: _with_interval(row, "mae", _three_digits),
+            "RMSE": lambda row: _three_digits(row["rmse"]),
+            "R²": lambda row: f"{float(row['r2']):.3f}" if row["r2"] else "",
+        }
+    elif rows[0]["bayes_accuracy"]:
+        scores = {
+            "accuracy (95% interval)": lambda row: _with_interval(row, "accuracy", percent),
+            "regret": lambda row: f"{float(row['regret']):.4f}",
+        }
+    else:
+        scores = {
+            "validation accuracy": lambda row: percent(row["validation"]),
+            "accuracy (95% interval)": lambda row: _with_interval(row, "accuracy", percent),
+            "balanced accuracy": lambda row: percent(row["balanced_accuracy"]),
+            "AUC": lambda row: f"{float(row['auc']):.3f}" if row["auc"] else "",
+        }
+    return {
+        "run": lambda row: row["run"],
+        "method": lambda row: row["model"],
+        "parameters": lambda row: f"{int(row['num_params']):,}",
+        "training (GFLOP)": lambda row: _three_digits(row["training_gflop"]),
+        "a bag (kFLOP)": lambda row: _three_digits(row["bag_kflop"]),
+        **scores,
+        "invariance error": lambda row: f"{float(row['invariance_float64']):.0e}",
+        "verdict": lambda row: f"{row['verdict']} under {row['group']}",
+    }
+
+
+def published(rows: Sequence[Row]) -> str:
+    """The rows of published/results/comparison.csv: mean absolute errors, ours with 95% intervals over seeds."""
+    header = ["method", "constant rate", "cosine decay", "paper"]
+    lines = [header, ["---", *["---:"] * 3]]
+    for row in rows:
+        ours = [_with_interval(row, schedule, _three_digits) for schedule in ("constant", "cosine")]
+        lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['spread']}"])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def percent(share: float | str, digits: int = 2) -> str:
+    return f"{100 * float(share):.{digits}f}%"
+
+
+def _with_interval(row: Row, name: str, show: Callable[[str], str]) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return show(row[name]) + (f" ({show(low)} – {show(high)})" if low else "")
+
+
+def _three_digits(value: str) -> str:
+    """12.3, 1,230: never 1.23e+03."""
+    if not value:
+        return ""
+    number = float(f"{float(value):.3g}")
+    return f"{number:,.0f}" if number >= 100 else f"{number:g}"

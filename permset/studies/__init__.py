@@ -1,0 +1,1 @@
+"""Studies: one setting of some runs, varied over values."""

@@ -1,0 +1,274 @@
+"""Ways to make any network respect a group: each wraps a network that maps (*batch, n, c) to (*batch, outputs).
+
+What is random in training comes from outside: `draw` makes permutations (sets, k, n), and `forward` takes
+them beside the bags. Without them, `forward` is the network as it is used and evaluated. A mask moves with
+the objects that it speaks of, and a group of fixed degree takes smaller bags as padded ones.
+"""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Integer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from permset.config.kinds import Averaged, Order
+from permset.data.elementary import log_sum_exp
+from permset.data.masks import Mask, resize, without_padding
+from permset.symmetry.arrangements import arrangements
+from permset.symmetry.groups import PermutationGroup
+
+Objects = Float[Tensor, "*batch n c"]
+Logits = Float[Tensor, "*batch outputs"]
+Permutations = Int[Tensor, "*batch k n"]
+
+# Of a sampled average: keeps the activations in a processor's cache, and the memory small for any number of them.
+ELEMENTS_AT_ONCE = 8
+
+
+class SetNetwork(nn.Module):
+    """What training and certificates ask of a network on bags; any other nn.Module is taken to answer as this one."""
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"] | None:
+        """Random permutations that `forward` takes in training beside so many bags; none by default."""
+        return None
+
+    def fit_scales(self, objects: Float[Tensor, "objects c"], targets: Float[Tensor, "sets outputs"] | None) -> None:
+        """Take units from the bags of training: all their objects, and their targets where they are real numbers."""
+
+    def claimed_group(self, set_size: int) -> PermutationGroup | None:
+        """The group under which outputs are invariant by construction; None where nothing is claimed."""
+        return None
+
+
+class Canonicalization(SetNetwork):
+    """f(sort(x)): objects in a canonical order, then any network (Kaba et al. 2023, arXiv:2211.06489, section 3).
+
+    "lexicographic" sorts by the first channel, ties by the second, and so on; "norm" by the norm, ties
+    lexicographically. Objects that tie in everything are equal, so that the result is the same to the last
+    bit in whatever order they came. "channels" sorts each channel on its own, which forgets which values
+    belong to one object. Gradients flow through the values.
+    """
+
+    def __init__(self, network: nn.Module, order: Order = "lexicographic"):
+        super().__init__()
+        self.network = network
+        self.order = order
+
+    def forward(self, x: Objects, mask: Mask | None = None) -> Logits:
+        if mask is None:
+            return self.network(self.canonical(x))
+        return self.network(self.canonical(x, mask), mask.sort(dim=-1, descending=True).values)
+
+    def canonical(self, x: Objects, mask: Mask | None = None) -> Objects:
+        """Padding comes last, as zeros."""
+        x = without_padding(x, mask)
+        if self.order == "channels":
+            if mask is None:
+                return x.sort(-2).values
+            x = without_padding(x, mask, torch.inf).sort(-2).values
+            return without_padding(x, mask.sort(dim=-1, descending=True).values)
+        keys = [x[..., channel] for channel in range(x.shape[-1])]
+        if self.order == "norm":
+            # Object by object, and not by a sum over an axis, which may round differently from place to place.
+            keys.insert(0, sum((key.square() for key in keys[1:]), keys[0].square()))
+        if mask is not None:
+            keys.insert(0, (~mask).to(x))
+        # Stable sorts from the last key to the first leave the objects in the order of all keys.
+        order = keys.pop().sort(dim=-1, stable=True).indices
+        for key in reversed(keys):
+            order = order.gather(-1, key.gather(-1, order).sort(dim=-1, stable=True).indices)
+        return x.gather(-2, order.unsqueeze(-1).expand(x.shape))
+
+    def claimed_group(self, set_size: int) -> PermutationGroup:
+        return PermutationGroup.symmetric(set_size)
+
+
+class GroupAverage(SetNetwork):
+    """1/|G| Σ_g f(gx) (Murphy et al. 2019, arXiv:1811.01900, equation 2), exactly, over each distinct arrangement once.
+
+    Equal objects make many permutations give the same arrangement; each distinct one is met equally often
+    (by as many permutations as leave the bag alone), so that the mean over them is the mean over the group:
+    120 evaluations for 3 equal objects among 10 with 7 other equal ones, and not 3,628,800. In training,
+    the network is averaged over `train_samples` random elements, drawn anew for each bag (section 3.2 there);
+    over the whole group where that is None. `averaged` says what is: logits, or probabilities, of which
+    the logit is given.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        group: PermutationGroup,
+        averaged: Averaged = "logits",
+        train_samples: int | None = None,
+        at_once: int = 20_000,
+    ):
+        super().__init__()
+        self.network, self.group, self.averaged, self.train_samples = network, group, averaged, train_samples
+        self.at_once = at_once  # arrangements that are evaluated at once; bounds the memory
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
+        if self.train_samples is None:
+            elements = torch.as_tensor(self.group.elements().astype(np.int64), device=generator.device)
+            return elements.expand(num_sets, -1, -1)
+        return _draw(self.group, num_sets, self.train_samples, generator)
+
+    def forward(self, x: Objects, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
+        x, mask = resize(x, mask, self.group.degree)
+        objects = _with_mask(x, mask)
+        if permutations is not None:
+            return _mean(_call(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
+        bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
+        kinds, kind_of = np.unique(patterns, axis=0, return_inverse=True)
+        means, places = [], []
+        for kind, pattern in enumerate(kinds):
+            rows = np.flatnonzero(kind_of.ravel() == kind)
+            means.append(self._average(bags[torch.as_tensor(rows, device=x.device)], pattern, mask is not None))
+            places.append(rows)
+        where = np.argsort(np.concatenate(places), kind="stable")[bag_of]
+        outputs = torch.cat(means)[torch.as_tensor(where, device=x.device)]
+        return outputs.reshape(*x.shape[:-2], outputs.shape[-1])
+
+    def _average(
+        self, bags: Float[Tensor, "sets n c"], pattern: Integer[np.ndarray, " n"], masked: bool
+    ) -> Float[Tensor, "sets outputs"]:
+        """The average for bags whose equal objects are in the same places."""
+        mean = _Mean(self.averaged)
+        size = max(1, self.at_once // len(bags))
+        for elements in arrangements(self.group, pattern, size):
+            p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
+            mean.add(_call(self.network, bags[:, p], masked))
+        return mean.logits()
+
+    def claimed_group(self, set_size: int) -> PermutationGroup:
+        return self.group
+
+
+class SampledGroupAverage(SetNetwork):
+    """1/k Σ f(gᵢx) over k uniform elements: fixed ones in use, new ones for each bag and step in training.
+
+    Not invariant, but the closer the larger k: what is left falls as 1/√k.
+    """
+
+    permutations: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        group: PermutationGroup,
+        samples: int,
+        train_samples: int,
+        generator: torch.Generator,
+        averaged: Averaged = "logits",
+    ):
+        super().__init__()
+        self.network, self.group, self.averaged, self.train_samples = network, group, averaged, train_samples
+        self.register_buffer("permutations", group.sample(samples, generator), persistent=False)
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
+        return _draw(self.group, num_sets, self.train_samples, generator)
+
+    def forward(self, x: Objects, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
+        x, mask = resize(x, mask, self.group.degree)
+        objects, masked = _with_mask(x, mask), mask is not None
+        if permutations is not None:
+            return _mean(_call(self.network, _arrange(objects, permutations), masked), self.averaged)
+        mean = _Mean(self.averaged)
+        for p in self.permutations.split(ELEMENTS_AT_ONCE):
+            mean.add(_call(self.network, objects[..., p, :], masked))
+        return mean.logits()
+
+
+class PermutationAugmentation(SetNetwork):
+    """f(gx) for a random element in training, f(x) in use: invariance is to be learned."""
+
+    def __init__(self, network: nn.Module, group: PermutationGroup):
+        super().__init__()
+        self.network, self.group = network, group
+
+    def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets 1 n"]:
+        return _draw(self.group, num_sets, 1, generator)
+
+    def forward(self, x: Objects, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
+        x, mask = resize(x, mask, self.group.degree)
+        objects = _with_mask(x, mask)
+        if permutations is not None:
+            objects = _arrange(objects, permutations).squeeze(-3)
+        return _call(self.network, objects, mask is not None)
+
+
+def _distinct(
+    bags: Float[Tensor, "sets n c"], sort: bool
+) -> tuple[Float[Tensor, "different n c"], Integer[np.ndarray, "different n"], Integer[np.ndarray, " sets"]]:
+    """The different bags, which of their objects are equal (as the first such place), and which of them each bag is.
+
+    Where the group holds all permutations, bags are sorted first, so that reordered bags are one. Where gradients
+    with respect to bags are wanted, all count as different: equal objects have equal values, not equal gradients.
+    """
+    if bags.requires_grad:
+        places = np.arange(bags.shape[-2])
+        return bags, np.tile(places, (len(bags), 1)), np.arange(len(bags))
+    if sort:
+        bags = Canonicalization(nn.Identity()).canonical(bags)
+    rows = bags.flatten(1).cpu().numpy()
+    _, first, bag_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    bags = bags[torch.as_tensor(first, device=bags.device)]
+    equal = (bags.unsqueeze(-2) == bags.unsqueeze(-3)).all(-1)
+    return bags, equal.int().argmax(-1).cpu().numpy(), bag_of.ravel()
+
+
+def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
+    """The mask as one more channel, which moves with the objects and tells padding from objects of zero."""
+    return x if mask is None else torch.cat([x, mask.unsqueeze(-1).to(x)], -1)
+
+
+def _call(network: nn.Module, objects: Objects, masked: bool) -> Logits:
+    return network(objects[..., :-1], objects[..., -1] > 0) if masked else network(objects)
+
+
+def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Float[Tensor, "*batch k n c"]:
+    shape = *permutations.shape, x.shape[-1]
+    return x.unsqueeze(-3).expand(shape).gather(-2, permutations.unsqueeze(-1).expand(shape))
+
+
+def _mean(logits: Float[Tensor, "*batch k outputs"], averaged: Averaged) -> Logits:
+    mean = _Mean(averaged)
+    mean.add(logits)
+    return mean.logits()
+
+
+class _Mean:
+    """The mean of logits, or the logit of the mean probability, over elements that come some at a time.
+
+    Probabilities are summed by their logarithms, which tell apart those that round to 0 or 1.
+    """
+
+    def __init__(self, averaged: Averaged):
+        self.averaged = averaged
+        self.count = self.outputs = 0
+        self.total: Tensor | None = None
+
+    def add(self, logits: Float[Tensor, "*batch k outputs"]) -> None:
+        term = logits.sum(-2) if self.averaged == "logits" else log_sum_exp(_log_probabilities(logits), -2)
+        add = torch.add if self.averaged == "logits" else torch.logaddexp
+        self.total = term if self.total is None else add(self.total, term)
+        self.count, self.outputs = self.count + logits.shape[-2], logits.shape[-1]
+
+    def logits(self) -> Logits:
+        assert self.total is not None, "a group has an element"
+        if self.averaged == "logits":
+            return self.total / self.count
+        # The logit is log p − log(1 − p), in which the count cancels out.
+        return self.total[..., :1] - self.total[..., 1:] if self.outputs == 1 else self.total - math.log(self.count)
+
+
+def _log_probabilities(logits: Logits) -> Float[Tensor, "*batch classes"]:
+    """Log-probabilities of classes 1 and 0 from one logit, or of each class from its logit."""
+    if logits.shape[-1] == 1:
+        return F.logsigmoid(torch.cat([logits, -logits], -1))
+    return logits.log_softmax(-1)
+
+
+def _draw(group: PermutationGroup, num_sets: int, k: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
+    return group.sample(num_sets * k, generator).unflatten(0, (num_sets, k))

@@ -1,0 +1,121 @@
+"""MLflow as a mirror of what DVC holds: every distinct result is one MLflow run, found again or made."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import mlflow
+import numpy as np
+from filelock import FileLock
+from mlflow.entities import Metric, Run, RunStatus
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from permset.portable import machine
+from permset.tracking.store import DIGEST, EXPERIMENT, PACKAGE, Result, project_root
+
+METRICS_A_CALL = 1000  # the most that MLflow takes at once
+
+
+def mirror(results: Sequence[Result]) -> None:
+    """Make an MLflow run for each result that the store does not hold yet."""
+    with _store() as experiment:
+        held = _held(experiment)
+        for result in results:
+            if result.digest not in held:
+                tags = {**result.tags, **_provenance(), DIGEST: result.digest}
+                if result.parent is not None:
+                    tags[MLFLOW_PARENT_RUN_ID] = held[result.parent]
+                with mlflow.start_run(experiment_id=experiment, run_name=result.name, tags=tags) as run:
+                    _log(result, run.info.run_id)
+                held[result.digest] = run.info.run_id
+
+
+@contextmanager
+def _store() -> Iterator[str]:
+    """The id of permset's experiment, for one process at a time: the first users of a store race to make its tables."""
+    root = project_root()
+    preset = os.environ.get("MLFLOW_TRACKING_URI")
+    with FileLock(root / "mlflow.db.lock"):
+        mlflow.set_tracking_uri(preset or f"sqlite:///{root / 'mlflow.db'}")
+        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
+            # Absolute, since a relative place would be one below wherever the experiment was first made.
+            place = None if preset else (root / "mlruns").as_uri()
+            # The kind lets the UI open with its pages for training instead of those for chat applications.
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            yield mlflow.create_experiment(EXPERIMENT, artifact_location=place, tags=kind)
+        else:
+            yield experiment.experiment_id
+
+
+def _held(experiment: str) -> dict[str, str]:
+    """Ids of the finished runs by their digests; what an interrupted mirror left unfinished is taken away."""
+    client = mlflow.MlflowClient()
+    held = {}
+    runs: list[Run] = mlflow.search_runs([experiment], output_format="list", max_results=50_000)
+    for run in runs:
+        if run.info.status == RunStatus.to_string(RunStatus.FINISHED):
+            held[run.data.tags.get(DIGEST, "")] = run.info.run_id
+        elif DIGEST in run.data.tags:
+            client.delete_run(run.info.run_id)
+    return held
+
+
+def _log(result: Result, run_id: str) -> None:
+    mlflow.log_params(dict(result.params))
+    mlflow.log_metrics(dict(result.metrics))
+    now = int(time.time() * 1000)
+    points = [Metric(name, value, now, step) for name, curve in result.curves.items() for step, value in curve]
+    for start in range(0, len(points), METRICS_A_CALL):
+        mlflow.MlflowClient().log_batch(run_id, points[start : start + METRICS_A_CALL])
+    for file in result.files:
+        mlflow.log_artifact(str(file), str(file.parent))
+    result.log_inputs()
+
+
+def log_bags(name: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Log a test set as an input of the active run: its name, shapes and digest."""
+    mlflow.log_input(mlflow.data.from_numpy(x, targets=y, name=name), context="test")
+
+
+def log_network(network: Any, example: np.ndarray, outputs: int, any_set_size: bool, exportable: bool = True) -> None:
+    """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
+
+    MLflow exports the network's graph, in which the axes that the signature calls −1 stay free; the model then needs
+    nothing but torch to run. A network whose work depends on the values in a bag has no such graph: it is pickled,
+    together with this package's code.
+    """
+    _, set_size, channels = example.shape
+    shape = (-1, -1 if any_set_size else set_size, channels)
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), shape)]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, outputs))]),
+    )
+    # Given, since inferring the requirements takes ten seconds.
+    requirements = [f"torch=={version('torch').partition('+')[0]}"]
+    form = {"serialization_format": "pt2" if exportable else "pickle"}
+    code = None if exportable else [str(PACKAGE)]
+    mlflow.pytorch.log_model(
+        network,
+        name="model",
+        input_example=example,
+        signature=signature,
+        pip_requirements=requirements,
+        code_paths=code,
+        **form,
+    )
+
+
+def _provenance() -> dict[str, str]:
+    """The commit and, inside `dvc exp run`, the experiment that a result came from; and the machine that logs it."""
+    tags = {f"machine.{key}": value for key, value in machine().items()}
+    tags["dvc_experiment"] = os.environ.get("DVC_EXP_NAME", "")
+    head = subprocess.run(["git", "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, check=False)
+    tags["git_commit"] = os.environ.get("DVC_EXP_BASELINE_REV") or head.stdout.strip()
+    return {key: value for key, value in tags.items() if value}

@@ -1,0 +1,1 @@
+"""All seeds of a network, trained at once."""

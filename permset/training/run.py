@@ -1,0 +1,140 @@
+"""A run of params.yaml: its task and its network, trained with all seeds and measured on test bags."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from permset.config.data import DrawnParams, FoldsParams
+from permset.config.experiment import Params
+from permset.config.networks import SVMParams
+from permset.data.bags import Bags, Collection, in_like_sizes
+from permset.data.batches import Split, TrainingData
+from permset.data.splits import TEST
+from permset.data.targets import build_target
+from permset.data.tasks import Collected, Task, build_task
+from permset.networks.build import build_model
+from permset.store.arrays import read_collection
+from permset.symmetry.symmetrizers import SetNetwork
+from permset.training.settings import Settings
+from permset.training.stack import SETS_A_TIME, State, of_seed, predict
+from permset.training.svm import fit_machines
+from permset.training.train import Trained, choose_device, costs, train_seeds
+
+
+@dataclass(frozen=True)
+class Run:
+    params: Params
+    name: str
+    task: Task
+
+    def network(self) -> SetNetwork:
+        """A network of the run, with fresh weights from torch's generator."""
+        return self.build()
+
+    @property
+    def build(self) -> partial[SetNetwork]:
+        """Makes the run's network; with its arguments, for other processes."""
+        chosen, task = self.params.run(self.name), self.task
+        shape = task.set_size, task.channels, task.target.outputs
+        return partial(build_model, chosen.model, chosen.symmetrizer, *shape, task.standardize)
+
+    @property
+    def seeds(self) -> int:
+        """Networks that it trains: one for each fold, where there are folds."""
+        return self.task.folds or self.params.seeds
+
+    @property
+    def data(self) -> TrainingData:
+        return self.task.training(self.params.train_of(self.name, bags=1).bags)
+
+    @property
+    def settings(self) -> Settings:
+        train = self.params.train_of(self.name, self.data.bags)
+        return Settings(
+            steps=train.steps,
+            batch_size=train.batch_size,
+            learning_rate=train.learning_rate,
+            schedule=train.schedule,
+            weight_decay=train.weight_decay,
+            measure_every=train.measure_every,
+            measure_sets=train.measure_sets,
+        )
+
+    def train(self, executor: Executor | None = None, show: bool = True) -> Trained:
+        """All seeds, as `train_seeds` trains them, with or without a progress bar."""
+        model, data = self.params.run(self.name).model, self.data
+        if isinstance(model, SVMParams) and isinstance(data, Split):
+            return fit_machines(self.build, data, self.task.target, model.penalty, self.seeds)
+        return train_seeds(
+            self.build,
+            data,
+            self.settings,
+            range(self.seeds),
+            target=self.task.target,
+            device=choose_device(self.params.device),
+            executor=executor,
+            name=self.name if show else None,
+        )
+
+    def costs(self) -> dict[str, float | None]:
+        """What it costs to train one network of the run, and to use it on one bag."""
+        spent: dict[str, float | None] = {**costs(self.build, self.data, self.settings, self.task.target)}
+        if isinstance(self.params.run(self.name).model, SVMParams):
+            spent["training_gflop"] = None
+        return spent
+
+    def tested(self, network: SetNetwork, state: State, test_set: Bags | None = None) -> list[tuple[Tensor, Tensor]]:
+        """Outputs and labels of each seed's network: on the one test set of a drawn task, or on its own test bags."""
+        seeds = range(len(next(iter(state.values()))))
+        match self.task:
+            case Collected(split=split):
+                return [_on_bags(network, of_seed(state, seed), split, split.bags_of(seed, TEST)) for seed in seeds]
+            case drawn:
+                bags = test_set or drawn.test_set()
+                outputs = predict(network, state, bags.x, bags.mask)
+                return [(outputs[seed], bags.y) for seed in seeds]
+
+    def excerpt(self, objects: int, test_set: Bags | None = None) -> Bags:
+        """Bags with about so many objects, padding included: the first of a test set, or from all over a file."""
+        count = max(1, objects // self.task.set_size)
+        match self.task:
+            case Collected(split=split):
+                places = torch.linspace(0, len(split) - 1, min(count, len(split))).round().long()
+                return split.collection.bags(places, self.task.set_size)
+            case drawn:
+                return (test_set or drawn.test_set())[:count]
+
+
+def open_run(params: Params, name: str) -> Run:
+    """A run of params.yaml; the bags of a collection are read from data/<task>.npz."""
+    return Run(params, name, open_task(params, params.run(name).task))
+
+
+def open_task(params: Params, name: str) -> Task:
+    source = params.task(name)
+    if isinstance(source, DrawnParams):
+        return build_task(source)
+    arrays = read_collection(Path(f"data/{name}.npz"), f"{'generate' if name in params.tasks else 'read'}@{name}")
+    objects, sizes, y, roles = (torch.from_numpy(arrays[key]) for key in ("objects", "sizes", "y", "roles"))
+    target = build_target(source.target, len(arrays["classes"]) or y.shape[1], source.loss)
+    folds = len(roles) if isinstance(source.split, FoldsParams) else None
+    split = Split(Collection(objects, sizes, y), roles, real=source.target == "real")
+    return Collected(split, target, folds, source.standardize)
+
+
+def _on_bags(
+    network: SetNetwork, state: State, split: Split, chosen: Tensor
+) -> tuple[Float[Tensor, "sets outputs"], Float[Tensor, "sets targets"]]:
+    """Outputs of one network, and labels, for these bags of a collection, in their order there."""
+    outputs, order = [], []
+    for portion in in_like_sizes(split.collection, chosen, SETS_A_TIME):
+        bags = split.collection.bags(portion)
+        outputs.append(predict(network, state, bags.x, bags.mask)[0])
+        order.append(portion)
+    back = torch.cat(order).argsort()
+    return torch.cat(outputs)[back], split.collection.y[torch.cat(order)[back]]

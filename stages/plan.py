@@ -1,0 +1,29 @@
+"""plan (studies/dvc.yaml): all that each study's results depend on but the code → results/plans/<study>.json"""
+
+import hashlib
+from pathlib import Path
+
+from permset.config.experiment import load_params
+from permset.store.files import keep_only
+from permset.store.tables import write_json
+from permset.studies.plan import plan as points_of
+from stages import run
+
+FOLDER = Path("results/plans")
+
+
+def plan() -> None:
+    """The settings of each point, and the hash of each collection, so that a study is redone when its own change."""
+    params = load_params()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in params.studies:
+        points = points_of(params, name)
+        tasks = sorted({point.tested.run(point.run).task for point in points})
+        files = [Path(f"data/{task}.npz") for task in tasks if not params.task(task).drawn]
+        collections = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        write_json(FOLDER / f"{name}.json", {"points": [point.content for point in points], "collections": collections})
+    keep_only(FOLDER, [f"{name}.json" for name in params.studies])
+
+
+if __name__ == "__main__":
+    run(plan)

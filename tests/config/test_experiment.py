@@ -1,0 +1,169 @@
+"""Bad parameters give one clear line that names the place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from permset import PermsetError
+from permset.config.experiment import load_params
+
+ROOT = Path(__file__).parents[2]
+
+BLOCKS = {"kind": "blocks", "sizes": [3, 6]}
+GAUSSIAN = {"kind": "gaussian_variance", "set_size": 4, "channels": 2, "test_sets": 1000, "test_seed": 0}
+CYCLE = {"kind": "generated", "cycles": [[[0, 10]]]}
+MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
+FOLDS = {"kind": "folds", "folds": 5, "repeats": 1, "validation": 0.1, "seed": 0}
+MINE = {"kind": "csv", "path": "mine.csv", "bag": "b", "label": "l", "target": "binary", "split": FOLDS}
+TRANSFORMER = {"kind": "set_transformer", "width": 32, "heads": 3, "blocks": 1}
+SVM = {"kind": "svm", "statistics": ["mean"], "penalty": 1.0}
+
+
+@pytest.fixture
+def data() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def load(tmp_path: Path, data: Any) -> Any:
+    path = tmp_path / "params.yaml"
+    path.write_text(data if isinstance(data, str) else yaml.safe_dump(data))
+    return load_params(path)
+
+
+def change(data: dict[str, Any], place: str, value: Any) -> None:
+    *inner, last = place.split(".")
+    for key in inner:
+        data = data.setdefault(key, {})
+    data[last] = value
+
+
+def test_the_default_file_is_valid() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.seeds == 16
+    assert params.tasks["unit_sum"].test_sets == 10_000
+
+
+def test_a_run_overrides_the_shared_training_settings(tmp_path: Path, data: dict[str, Any]) -> None:
+    change(data, "runs.deepset.train.steps", 7)
+    params = load(tmp_path, data)
+    assert params.train_of("deepset").steps == 7
+    assert params.train_of("deepset").batch_size == params.train.batch_size
+    assert params.train_of("mlp").steps == params.train.steps
+
+
+def test_epochs_are_counted_in_steps(tmp_path: Path, data: dict[str, Any]) -> None:
+    change(data, "runs.mlp.train", {"data": 100, "epochs": 5, "batch_size": 32})
+    settings = load(tmp_path, data).train_of("mlp")
+    assert (settings.bags, settings.steps, settings.batch_size) == (100, 16, 32)
+
+
+def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[str, Any]) -> None:
+    text = yaml.safe_dump(data).replace("learning_rate: 0.01", "learning_rate: 1e-2")
+    assert load(tmp_path, text).train.learning_rate == 0.01
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("seedz", 3, "seedz: unknown key"),
+        ("runs.deepset.model.hiden", [5], "runs.deepset.model.hiden: unknown key"),
+        ("runs.mlp.train.best_over", 2, "runs.mlp.train.best_over: unknown key"),
+        ("train.steps", "many", "train.steps: Input should be a valid integer, got 'many'"),
+        ("train.steps", 10.5, "train.steps: Input should be a valid integer"),
+        ("train.learning_rate", -0.1, "train.learning_rate: Input should be greater than 0, got -0.1"),
+        ("train.learning_rate", float("nan"), "train.learning_rate: Input should be a finite number"),
+        ("train.batch_size", 101, "train: batch_size must be even to balance the classes of fresh bags, got 101"),
+        (
+            "runs.deepset.train.learning_rate",
+            "fast",
+            "runs.deepset.train.learning_rate: Input should be a valid number",
+        ),
+        ("runs.deepset.task", "unit_sums", "runs.deepset.task: no task is named 'unit_sums'; choose one of: "),
+        ("runs.deepset.model.kind", "transformer", "runs.deepset.model"),
+        ("runs.deepset.model.element_widths", [5, -1], "runs.deepset.model.element_widths.1: Input should be greater"),
+        (
+            "tasks.unit_sum.subset_sizes",
+            [3, 12],
+            "tasks.unit_sum: subset_sizes must lie between 1 and set_size 10, got 12",
+        ),
+        ("tasks.unit_sum.subset_sizes", [3, 3], "tasks.unit_sum: subset_sizes must differ"),
+        ("tasks.unit_sum.test_sets", 501, "tasks.unit_sum.test_sets: Input should be a multiple of 2"),
+        ("tasks.unit_sum.test_sets", 10, "plots.batch_sets: 20 is more than tasks.unit_sum.test_sets 10"),
+        ("runs.Deep Set", {"task": "unit_sum", "model": MLP}, "runs.Deep Set: String should match pattern"),
+        ("runs", {}, "runs: "),
+        ("runs.mlp.symmetrizer", {"kind": "average", "group": BLOCKS}, "runs.mlp.symmetrizer.group: sizes must add up"),
+        (
+            "runs.mlp.symmetrizer",
+            {"kind": "augmentation", "group": CYCLE},
+            "runs.mlp.symmetrizer.group: cycles must be",
+        ),
+        ("files.mine", MINE | {"label": ["l", "m"]}, "files.mine: label must be one column for target binary, got"),
+        ("files.mine", MINE | {"label": 3}, "files.mine.label: must be a text, or a list of different ones, got 3"),
+        ("files.mine", MINE | {"split": FOLDS | {"folds": 1}}, "files.mine.split.folds: Input should be greater than"),
+        ("files.mine", MINE | {"target": "class"}, "files.mine.target: Input should be 'binary', 'classes' or 'real'"),
+        ("files.mine", MINE | {"feature": ["x"]}, "files.mine.feature: unknown key"),
+        ("files.mine", MINE | {"path": "fetched/mine.csv"}, "files.mine.path: fetched/ has only what fetched.sha256"),
+        ("files.unit_sum", MINE, "files.unit_sum: a task has this name too"),
+        ("runs.mine", {"task": "mine", "model": MLP}, "runs.mine.task: no task is named 'mine'"),
+        ("runs.musk1_deepset.train.data", 100, "runs.musk1_deepset.train.data: the bags of musk1 are as many as they"),
+        ("runs.mlp.model", SVM, "runs.mlp.model.kind: a support-vector machine needs a collection of bags"),
+        (
+            "runs.musk1_svm.symmetrizer",
+            {"kind": "canonical", "order": "norm"},
+            "runs.musk1_svm.symmetrizer: a support-vector machine takes none",
+        ),
+        ("runs.mlp.model", TRANSFORMER, "runs.mlp.model: width must be a multiple of heads 3, got 32"),
+        (
+            "runs.deepset.model.pooling",
+            "median",
+            "runs.deepset.model.pooling: must be one of sum, mean, max, min, lse, attention, or a list of diff",
+        ),
+        ("runs.deepset.model.pooling", ["sum", "sum"], "runs.deepset.model.pooling: must be one of sum, mean"),
+        ("runs.mlp.train", {"data": 100, "steps": 5, "epochs": 3}, "runs.mlp.train: either steps or epochs"),
+        ("runs.mlp.train", {"epochs": 3}, "runs.mlp.train: epochs need a fixed sample"),
+        ("runs.mlp.train", {"batch_size": 33}, "runs.mlp.train: batch_size must be even"),
+        ("train.data", 33, "train.data"),
+        ("train.data", "old", "train.data"),
+        ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
+        ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian: variances must differ"),
+        (
+            "tasks.gaussian",
+            GAUSSIAN | {"variances": [1.0, 2.0], "channels": 0},
+            "tasks.gaussian.channels: Input should be greater",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(
+    tmp_path: Path, data: dict[str, Any], place: str, value: Any, expected: str
+) -> None:
+    change(data, place, value)
+    with pytest.raises(PermsetError) as error:
+        load(tmp_path, data)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1, message
+    assert message.startswith(f"{tmp_path / 'params.yaml'}: {expected}"), message
+
+
+def test_a_missing_key_is_named(tmp_path: Path, data: dict[str, Any]) -> None:
+    del data["train"]["steps"]
+    with pytest.raises(PermsetError, match=r"train\.steps: missing; add it"):
+        load(tmp_path, data)
+
+
+def test_what_is_no_yaml_or_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PermsetError, match="not valid YAML"):
+        load(tmp_path, "runs: [1, 2")
+    with pytest.raises(PermsetError, match="cannot be read"):
+        load_params(tmp_path / "nowhere.yaml")
+    with pytest.raises(PermsetError, match=r"params\.yaml: .*dict"):
+        load(tmp_path, "just a text")
+
+
+def test_an_unknown_run_or_task_is_named() -> None:
+    params = load_params(ROOT / "params.yaml")
+    with pytest.raises(PermsetError, match="runs has no entry 'deepsets'; choose one of: deepset"):
+        params.run("deepsets")
+    with pytest.raises(PermsetError, match="tasks has no entry 'x'"):
+        params.task("x")

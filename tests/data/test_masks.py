@@ -1,0 +1,147 @@
+"""One property over every model, pooling and wrapper: what is no object does not matter, controls excepted."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from permset.data.masks import in_positions, resize
+from permset.data.randomness import generator
+from permset.evaluation.invariance import invariance_error
+from permset.networks.kernel_machine import KernelMachine
+from permset.networks.networks import MLP, DeepSet, EquivariantNetwork, MultiChannelNetwork, SetTransformer
+from permset.networks.standardization import Standardized
+from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.symmetrizers import Canonicalization, GroupAverage, PermutationAugmentation, SampledGroupAverage
+
+SIZE, CHANNELS, OUTPUTS = 5, 3, 2
+GROUP, C_5 = PermutationGroup.symmetric(SIZE), PermutationGroup.cyclic(SIZE)
+
+
+def mlp() -> MLP:
+    return MLP(SIZE, CHANNELS, [16], outputs=OUTPUTS)
+
+
+def deepset(pooling: str | list[str], norm: str = "none") -> Callable[[], DeepSet]:
+    return lambda: DeepSet(CHANNELS, [8, 4], [5], pooling=pooling, norm=norm, outputs=OUTPUTS)  # type: ignore[arg-type]
+
+
+def machine() -> nn.Module:
+    network = KernelMachine(CHANNELS, ["mean", "min", "max"], OUTPUTS)
+    network.support, network.weight = torch.randn(7, 9), nn.Parameter(torch.randn(OUTPUTS, 7))
+    return network
+
+
+def standardized() -> nn.Module:
+    network = Standardized(deepset("mean")(), CHANNELS, OUTPUTS)
+    network.fit_scales(torch.randn(50, CHANNELS) * 3 + 1, torch.randn(20, OUTPUTS) * 5)
+    return network
+
+
+# Whether outputs do not depend on the order of the objects either.
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
+    **{f"deepset {kind}": (deepset(kind), True) for kind in ("sum", "mean", "max", "min", "lse", "attention")},
+    "deepset of all kinds": (deepset(["sum", "mean", "max", "min", "lse", "attention"]), True),
+    "deepset, set norm": (deepset("max", "set"), True),
+    "set transformer": (lambda: SetTransformer(CHANNELS, 8, 2, 2, outputs=OUTPUTS), True),
+    "set transformer, ISAB": (lambda: SetTransformer(CHANNELS, 8, 2, 1, 3, 2, "layer", OUTPUTS), True),
+    "set transformer, PMA alone": (lambda: SetTransformer(CHANNELS, 8, 2, 0, outputs=OUTPUTS), True),
+    "support-vector machine": (machine, True),
+    "standardized": (standardized, True),
+    "equivariant": (lambda: EquivariantNetwork(CHANNELS, [8, 8], outputs=OUTPUTS), True),
+    "equivariant, tied": (lambda: EquivariantNetwork(CHANNELS, [8], group=GROUP, outputs=OUTPUTS), True),
+    "canonical": (lambda: Canonicalization(mlp()), True),
+    "canonical by norm": (lambda: Canonicalization(mlp(), "norm"), True),
+    "canonical by channel": (lambda: Canonicalization(mlp(), "channels"), True),
+    "average": (lambda: GroupAverage(mlp(), GROUP), True),
+    "average of probabilities": (lambda: GroupAverage(mlp(), GROUP, averaged="probabilities"), True),
+    "average over rotations": (lambda: GroupAverage(mlp(), C_5), False),
+    "sampled average": (lambda: SampledGroupAverage(mlp(), GROUP, 4, 1, generator(0, "a")), False),
+    "augmentation": (lambda: PermutationAugmentation(mlp(), GROUP), False),
+    "mlp": (mlp, False),
+    "multichannel": (lambda: MultiChannelNetwork(SIZE, CHANNELS, [[2, 8]], outputs=OUTPUTS), False),
+}
+# Bags of 0 to 5 objects, some of which are the same.
+SIZES = torch.arange(24) % (SIZE + 1)
+MASK = torch.arange(SIZE) < SIZES.unsqueeze(-1)
+
+
+def bags() -> Tensor:
+    x = torch.randn(len(SIZES), SIZE, CHANNELS, dtype=torch.float64, generator=generator(0, "masks"))
+    x[12:, 1] = x[12:, 0]
+    return x
+
+
+def build(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return NETWORKS[name][0]().double()
+
+
+def away(outputs: Tensor, expected: Tensor) -> float:
+    """Relative difference, NaN if one is none."""
+    return ((outputs - expected).abs().max() / expected.abs().max().clamp(min=1)).item()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_lies_in_the_padding_does_not_matter(name: str) -> None:
+    network, x = build(name), bags()
+    outputs = network(x, MASK)
+    assert outputs.shape == (len(SIZES), OUTPUTS)
+    for garbage in (1e6, torch.nan, torch.inf):
+        assert away(network(torch.where(MASK.unsqueeze(-1), x, garbage), MASK), outputs) <= 1e-12
+    wide = torch.cat([x, torch.full((len(x), 3, CHANNELS), 7.0, dtype=x.dtype)], 1)
+    assert away(network(wide, torch.cat([MASK, torch.zeros(len(x), 3, dtype=torch.bool)], 1)), outputs) <= 1e-12
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_mask_of_all_objects_is_none(name: str) -> None:
+    network, x = build(name), bags()
+    assert away(network(x, torch.ones_like(MASK)), network(x)) <= 1e-12
+
+
+@pytest.mark.parametrize("name", [name for name, (_, invariant) in NETWORKS.items() if invariant])
+def test_objects_and_padding_may_come_in_any_order(name: str) -> None:
+    network, x = build(name), bags()
+    permutations = np.concatenate([GROUP.generators(), GROUP.sample(10, generator(0, "test")).numpy()])
+    assert invariance_error(lambda x, mask: network(x, mask)[None], x, permutations, MASK).max() <= 1e-12
+
+
+@pytest.mark.parametrize("name", ["mlp", "multichannel", "augmentation", "sampled average", "average over rotations"])
+def test_the_controls_see_the_order(name: str) -> None:
+    network, x = build(name), bags()
+    permutations = GROUP.sample(10, generator(0, "test")).numpy()
+    assert invariance_error(lambda x, mask: network(x, mask)[None], x, permutations, MASK).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", [name for name, (_, invariant) in NETWORKS.items() if invariant])
+def test_without_the_mask_padding_is_seen(name: str) -> None:
+    """The control: what the mask keeps out would be seen."""
+    network, x = build(name), bags()
+    assert away(network(torch.where(MASK.unsqueeze(-1), x, 3.0)), network(x, MASK)) > 1e-3
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_and_gradients_are_finite_for_every_size(name: str) -> None:
+    network, x = build(name), torch.where(MASK.unsqueeze(-1), bags(), torch.nan).requires_grad_()
+    if not isinstance(network, GroupAverage):  # It takes bags that want gradients for different ones; see there.
+        outputs = network(x, MASK)
+        outputs.square().sum().backward()
+        assert torch.isfinite(outputs).all()
+        assert torch.isfinite(x.grad).all()  # type: ignore[arg-type]
+        assert (x.grad[~MASK] == 0).all()  # type: ignore[index]
+    network.zero_grad()
+    network(bags(), MASK).square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+
+
+def test_bags_are_brought_to_fixed_positions() -> None:
+    x, mask = torch.arange(4.0).view(1, 4, 1) + 1, torch.tensor([[False, True, False, True]])
+    assert in_positions(x, mask, 3)[0, :, 0].tolist() == [2, 4, 0]
+    kept, there = resize(x, mask, 6)
+    assert kept[0, :, 0].tolist() == [0, 2, 0, 4, 0, 0]
+    assert there is not None
+    assert there[0].tolist() == [False, True, False, True, False, False]
+    with pytest.raises(ValueError, match="bags of at most 3 objects can be taken here"):
+        resize(x, mask, 3)

@@ -1,0 +1,139 @@
+import itertools
+from math import comb
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from permset import PermsetError
+from permset.data.randomness import generator
+from permset.data.tasks import GaussianVariance, UnitSum, make_data
+
+
+def make_data_with_a_loop(u: torch.Tensor, N: int, set_size: int, subset_sizes: tuple[int, int]) -> torch.Tensor:
+    """Selection sampling, bag by bag and object by object, from the same uniform numbers (set_size, N)."""
+    x = torch.zeros(N, set_size, 1)
+    for bag in range(N):
+        wanted = subset_sizes[bag % 2]
+        for j in range(set_size):
+            if u[j, bag] * (set_size - j) < wanted:
+                wanted -= 1
+                x[bag, j] = torch.tensor(1.0) / subset_sizes[bag % 2]
+    return x
+
+
+SETS_AND_SUBSETS = st.integers(2, 12).flatmap(lambda n: st.tuples(st.just(n), st.permutations(range(1, n + 1))))
+
+
+@given(st.integers(1, 40), SETS_AND_SUBSETS, st.integers(0, 99))
+def test_make_data_is_its_loop(half: int, set_and_subsets: tuple[int, list[int]], seed: int) -> None:
+    n, (first, second, *_) = set_and_subsets
+    x, y = make_data(2 * half, n, (first, second), generator=generator(seed, "test"))
+    u = torch.rand(n, 2 * half, generator=generator(seed, "test"))
+    assert torch.equal(x, make_data_with_a_loop(u, 2 * half, n, (first, second)))
+    assert x.shape == (2 * half, n, 1)
+    assert y.shape == (2 * half, 1)
+    assert (y == 1).sum() == half
+    sizes = torch.where(y[:, 0] == 0, first, second)
+    assert torch.equal((x > 0).sum((1, 2)), sizes)
+    torch.testing.assert_close(x.sum((1, 2)), torch.ones(2 * half))
+
+
+def test_the_exercise_has_its_defaults() -> None:
+    x, y = make_data(6, generator=generator(0, "test"))
+    assert x.shape == (6, 10, 1)
+    for bag, label in zip(x, y, strict=True):
+        k = 5 if label else 3
+        assert sorted(bag[:, 0].tolist()) == sorted([0.0] * (10 - k) + [torch.tensor(1 / k).item()] * k)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_every_subset_is_equally_likely(k: int) -> None:
+    n, N = 5, 40_000
+    x, y = make_data(N, n, (k, 5), generator=generator(1, "test"))
+    chosen = (x[y[:, 0] == 0, :, 0] > 0).numpy() @ (2 ** np.arange(n))
+    codes = [sum(2**i for i in subset) for subset in itertools.combinations(range(n), k)]
+    counts = [(chosen == code).sum() for code in codes]
+    assert sum(counts) == N // 2
+    assert len(codes) == comb(n, k)
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_the_largest_uniform_numbers_still_complete_the_subset(monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = 1 - 2**-24
+    monkeypatch.setattr(torch, "rand", lambda *shape, **_: torch.full(shape, largest))
+    for n in range(2, 300):
+        x, _ = make_data(2, n, (1, n // 2 + 1), generator=generator(0, "test"))
+        assert (x > 0).sum((1, 2)).tolist() == [1, n // 2 + 1]
+
+
+@pytest.mark.parametrize(
+    ("N", "set_size", "subsets", "message"),
+    [
+        (101, 10, (3, 5), "N must be even"),
+        (0, 10, (3, 5), "N must be even and positive"),
+        (10, 10, (3, 11), "between 1 and set_size 10, got 11"),
+        (10, 10, (0, 5), "between 1 and set_size 10, got 0"),
+        (10, 10, (4, 4), "must differ"),
+    ],
+)
+def test_what_makes_no_task_is_refused(N: int, set_size: int, subsets: tuple[int, int], message: str) -> None:
+    with pytest.raises(PermsetError, match=message):
+        make_data(N, set_size, subsets, generator=generator(0, "test"))
+
+
+def test_the_bayes_rule_makes_no_error() -> None:
+    task = UnitSum(12, (4, 7))
+    bags = task.sample(10_000, generator(3, "test"))
+    x, y = bags.x, bags.y
+    decided = ((x > 0).sum(1) == 7).float()
+    assert (decided == y).float().mean().item() == task.bayes_accuracy
+
+
+def test_streams_of_a_seed_are_independent() -> None:
+    draws = [torch.rand(5, generator=generator(seed, s)).tolist() for seed in (0, 1) for s in ("weights", "batches")]
+    assert len({tuple(d) for d in draws}) == 4
+    assert draws[0] == torch.rand(5, generator=generator(0, "weights")).tolist()
+
+
+@pytest.mark.parametrize(
+    ("set_size", "channels", "variances", "known"),
+    [
+        (10, 5, (1.0, 0.8), 0.71083),
+        (10, 1, (1.0, 0.8), 0.59688),
+        (20, 5, (1.0, 0.8), 0.78446),
+        (100, 5, (1.0, 0.8), 0.96104),
+        (10, 5, (0.8, 1.0), 0.71083),
+        (3, 2, (0.5, 2.0), None),
+    ],
+)
+def test_the_gaussian_bayes_accuracy_is_what_its_rule_reaches(
+    set_size: int, channels: int, variances: tuple[float, float], known: float | None
+) -> None:
+    task = GaussianVariance(set_size, channels, variances)
+    bags = task.sample(200_000, generator(0, "test"))
+    x, y = bags.x, bags.y
+    v0, v1 = variances
+    threshold = set_size * channels * np.log(v0 / v1) / (1 / v1 - 1 / v0)
+    smaller = x.square().sum((1, 2)) < threshold
+    decided = (smaller if v1 < v0 else ~smaller).float().unsqueeze(-1)
+    reached = (decided == y).float().mean().item()
+    assert abs(reached - task.bayes_accuracy) < 4 * 0.5 / np.sqrt(200_000)
+    if known:
+        assert round(task.bayes_accuracy, 5) == known
+
+
+def test_gaussian_bags_have_their_variances() -> None:
+    drawn = GaussianVariance(7, 3, (1.0, 4.0)).sample(20_000, generator(0, "test"))
+    x, y = drawn.x, drawn.y
+    assert x.shape == (20_000, 7, 3)
+    for label, variance in ((0, 1.0), (1, 4.0)):
+        bags = x[y[:, 0] == label]
+        assert len(bags) == 10_000
+        assert abs(bags.var().item() / variance - 1) < 0.02
+        assert abs(bags.mean().item()) < 0.02
+    with pytest.raises(PermsetError, match="even and positive"):
+        GaussianVariance().sample(3, generator(0, "test"))

@@ -1,0 +1,112 @@
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from permset.figures.looks import COLOURS, looks
+from permset.figures.runs import (
+    accuracy_figure,
+    batch_figure,
+    curves_figure,
+    invariance_figure,
+    loss_curve,
+    loss_figure,
+)
+from permset.figures.studies import study_curves_figure, study_figure
+from permset.figures.styles import save
+
+
+def test_a_loss_curve_is_the_mean_of_its_windows() -> None:
+    history = np.arange(24.0).reshape(12, 2)
+    curve = loss_curve(history, windows=3)
+    assert curve.step.tolist() == [3, 7, 11]
+    np.testing.assert_allclose(curve.loss, [history[:4].mean(), history[4:8].mean(), history[8:].mean()])
+    np.testing.assert_allclose(curve.loss_low, curve.loss - 0.5)
+    np.testing.assert_allclose(curve.loss_high, curve.loss + 0.5)
+    assert len(loss_curve(history, windows=99).step) == 12
+
+
+def test_every_run_has_a_look_of_its_own_that_later_runs_do_not_change() -> None:
+    names = [f"run{i}" for i in range(4 * len(COLOURS))]
+    many = looks(names)
+    assert len(set(many.values())) == len(names)
+    assert list(looks(names[:5]).values()) == list(many.values())[:5]
+
+
+ROW = {
+    "num_params": 62,
+    "score": "accuracy",
+    "bayes_accuracy": 1.0,
+    "accuracy": 0.9,
+    "accuracy_low": 0.8,
+    "accuracy_high": 1.0,
+    "regret": 0.1,
+    "regret_low": 0.0,
+    "regret_high": 0.2,
+    "invariance_float64": 0.0,
+    "invariance_float32": 1e-7,
+}
+REAL = {"num_params": 5, "score": "mae", "mae": 0.3, "mae_low": 0.2, "mae_high": 0.4, "r2": 0.5}
+ONE_SEED = ROW | {f"{value}_{end}": None for value in ("accuracy", "regret") for end in ("low", "high")}
+CURVES = {f"run{i}": loss_curve(np.random.default_rng(i).random((50, 3)), 10) for i in range(9)}
+STUDY = [
+    {"run": run, "value": value, "axis": "train.data", "num_params": "5", "accuracy": str(0.5 + i / 10), "seed": "0"}
+    | {"bayes_accuracy": "1.0", "regret": str(0.001 * 10**i)}
+    for run in ("a", "b")
+    for i, value in enumerate(("100", "1000", '"fresh"'))
+]
+STUDY_CURVES = [
+    {"run": row["run"], "value": row["value"], "step": step, "validation_loss": "0.5", "train_loss": "0.4"}
+    for row in STUDY
+    for step in ("10", "20")
+]
+BESIDE = [{"run": "c", **ROW}, {"run": "d", **ONE_SEED}]
+ONE_TASK, TWO_TASKS = {"a": "one", "b": "one"}, {"a": "one", "b": "two"}
+LOOKS = looks(["c", "a"])
+FIGURES = {
+    "study": partial(study_figure, STUDY, ["accuracy", "regret"], "value", {}, LOOKS, ONE_TASK, BESIDE),
+    "study_tasks": partial(study_figure, STUDY, ["regret"], "value", {}, LOOKS, TWO_TASKS, []),
+    "study_slope": partial(study_figure, STUDY[:2], ["regret"], "value", {"regret": 0.5}, LOOKS, {"a": "one"}, []),
+    "study_curves": partial(study_curves_figure, STUDY_CURVES, "train.data"),
+    "curves": partial(
+        curves_figure,
+        {
+            "a": {"step": np.arange(3)}
+            | {f"{of}_{what}": np.full((3, 2), 0.5) for of in ("train", "validation") for what in ("loss", "score")}
+        },
+        LOOKS,
+        "cross-entropy (nats)",
+        "accuracy",
+    ),
+    "loss": partial(loss_figure, CURVES, looks(list(CURVES)), "cross-entropy (nats)"),
+    "mae": partial(accuracy_figure, [{"run": "a", **REAL}, {"run": "b", **REAL, "r2": None}]),
+    "accuracy": partial(accuracy_figure, [{"run": "a", **ROW}, {"run": "b", **ONE_SEED}]),
+    "invariance": partial(invariance_figure, [{"run": "a", **ROW}, {"run": "b", **ROW}], 1e-12, 0.1),
+    "batch": partial(batch_figure, [np.ones((n, 2)) * n for n in (3, 0, 5)], np.array([[0.0], [1.0], [0.5]])),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_the_same_bytes_each_time(tmp_path: Path, name: str) -> None:
+    sums = set()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        FIGURES[name](tmp_path / folder / "figure.png")
+        sums.add(hashlib.md5((tmp_path / folder / "figure.png").read_bytes()).hexdigest())
+    assert len(sums) == 1
+
+
+def test_a_figure_is_saved_pixel_by_pixel_whatever_compresses_it(tmp_path: Path) -> None:
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1], [1, 0], color=COLOURS[0])
+    save(figure, tmp_path / "line.png")
+    figure.savefig(tmp_path / "reference.png")
+    saved, reference = (imread(tmp_path / f"{name}.png") for name in ("line", "reference"))
+    np.testing.assert_array_equal(saved[..., :3], reference[..., :3])
+    before = (tmp_path / "line.png").read_bytes()
+    save(figure, tmp_path / "line.png")
+    assert (tmp_path / "line.png").read_bytes() == before

@@ -1,0 +1,97 @@
+"""A point of a study against the same run, trained and measured on its own."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from permset import PermsetError
+from permset.config.experiment import Params
+from permset.data.randomness import generator
+from permset.evaluation.metrics import measure
+from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, measure_points
+from permset.studies.plan import plan
+from permset.training.run import open_run
+
+DATA = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
+TRAIN = DATA["train"] | {"steps": 60, "batch_size": 20, "measure_every": 20, "measure_sets": 40}
+TASKS = {name: task | {"test_sets": 400} for name, task in DATA["tasks"].items() if "test_sets" in task}
+RUNS = {name: run for name, run in DATA["runs"].items() if run["task"] in TASKS}
+DATA |= {"tasks": TASKS, "files": {}, "runs": RUNS}
+STUDY = {"axis": "model.widths", "values": [[5]], "runs": {"mlp": {}}, "show": ["loss"]}
+
+
+def tables(**study: Any) -> list[dict[str, Any]]:
+    """Columns of each point: name → its values over seeds."""
+    params = Params.model_validate(
+        {**DATA, "seeds": 3, "train": TRAIN, "tasks": TASKS, "studies": {"s": {**STUDY, **study}}}
+    )
+    points = plan(params, "s")
+    jobs = [points] if study.get("axis", "").startswith("test.") else [[point] for point in points]
+    results = [result for job in jobs for result in measure_points(job)]
+    assert all(len(row) == len(CURVE_COLUMNS) for result in results for row in result["curves"])
+    return [dict(zip(POINT_COLUMNS, zip(*result["seeds"], strict=True), strict=True)) for result in results]
+
+
+def test_a_point_is_its_run_trained_and_measured() -> None:
+    [point] = tables(learning_rates=[0.01])
+    run = DATA["runs"]["mlp"] | {"model": DATA["runs"]["mlp"]["model"] | {"widths": [5]}, "train": {}}
+    params = Params.model_validate(
+        {**DATA, "seeds": 3, "train": TRAIN | {"learning_rate": 0.01}, "tasks": TASKS, "runs": {"mlp": run}}
+    )
+    run = open_run(params, "mlp")
+    trained, test = run.train(), run.task.sample(400, generator(0, "test"))
+    metrics = measure(run.tested(run.network(), trained.state, test), bayes_accuracy=1.0)
+    assert np.mean(point["accuracy"]) == pytest.approx(metrics["accuracy"])
+    assert np.mean(point["loss"]) == pytest.approx(metrics["loss"])
+    assert np.mean(point["regret"]) == pytest.approx(metrics["regret"])
+    assert point["seed"] == (0, 1, 2)
+    assert set(point["num_params"]) == {61}
+    np.testing.assert_allclose(point["validation_loss"], trained.curves[-1, 2])
+    assert min(point["invariance"]) > 1e-3
+
+
+def test_the_learning_rate_is_chosen_on_validation_bags() -> None:
+    sorted_mlp = partial(tables, runs={"canonical": {}}, values=[[20]])
+    slow, good, both = (sorted_mlp(learning_rates=rates)[0] for rates in ([1e-5], [0.03], [1e-5, 0.03]))
+    assert np.mean(good["validation_loss"]) < np.mean(slow["validation_loss"])
+    assert set(both["learning_rate"]) == {0.03}
+    assert both["accuracy"] == good["accuracy"]
+
+
+def test_a_learning_rate_that_diverges_is_not_chosen() -> None:
+    diverging = {"mlp": {"set": {"model.activation": "none", "model.widths": [50, 50, 50, 50, 50, 50]}}}
+    study = partial(tables, runs=diverging, axis="train.batch_size", values=[20])
+    [point] = study(learning_rates=[1e30, 0.001])
+    assert set(point["learning_rate"]) == {0.001}
+    with pytest.raises(PermsetError, match="mlp: training: the loss of seed"):
+        study(learning_rates=[1e30])
+
+
+def test_pooling_without_a_nonlinearity_gives_every_bag_the_same() -> None:
+    runs = {"deepset": {}, "deepset_linear": {}}
+    points = tables(runs=runs, axis="model.element_widths", values=[[5, 5, 1], [20, 3]])
+    spreads = {(point["run"][0], point["value"][0]): max(point["pooled_spread"]) for point in points}
+    # The data is in float32, in which the objects of a bag sum to one to rounding.
+    assert max(spread for (run, _), spread in spreads.items() if run == "deepset_linear") < 1e-6
+    assert min(spread for (run, _), spread in spreads.items() if run == "deepset") > 1e-3
+
+
+def test_summed_channels_saturate_before_training() -> None:
+    runs = {how: {"run": "equivariant", "set": {"model.channels": how}} for how in ("sum", "mean", "scaled")}
+    wide, _, _ = points = tables(runs=runs, values=[[64, 64]])
+    assert [point["run"][0] for point in points] == list(runs)
+    assert min(wide["initial_saturated"]) > 0.9
+    assert max(max(point["initial_saturated"]) for point in points[1:]) < 0.1
+    assert min(wide["initial_spread"]) > 10 * max(points[2]["initial_spread"])
+
+
+def test_points_of_a_test_share_their_training() -> None:
+    runs = {"gaussian_sampled_average": {}}
+    one, many = tables(runs=runs, axis="test.symmetrizer.samples", values=[1, 64])
+    assert one["validation_loss"] == many["validation_loss"]
+    assert np.mean(one["invariance"]) > 2 * np.mean(many["invariance"])
+    assert many["bag_kflop"][0] == 64 * one["bag_kflop"][0]

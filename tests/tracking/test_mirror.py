@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+
+from permset.networks.networks import MLP, DeepSet
+from permset.tracking import mirror as tracking
+from permset.tracking.mirror import log_network, mirror
+from permset.tracking.store import DIGEST, EXPERIMENT, Result, digest, flatten, holds_all, project_root
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def result(name: str, **changes: object) -> Result:
+    settings = {"params": {"a": 1}, "metrics": {"accuracy": 0.5}, "tags": {"run": name}, "files": []} | changes
+    return Result(name=name, digest=digest({"name": name}, []), **settings)  # type: ignore[arg-type]
+
+
+def runs() -> list[mlflow.entities.Run]:
+    return mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")  # type: ignore[return-value]
+
+
+def test_a_result_is_held_once_with_all_that_belongs_to_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [Path("results/train/a.csv"), Path("results/permutations/a.csv")]
+    monkeypatch.chdir(store)
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(str(file))
+    curve = [(step, 1 / (step + 1)) for step in range(2500)]
+    one = result("one", files=files, curves={"train/loss": curve})
+    mirror([one, result("two")])
+    mirror([one, result("two")])
+    held = {run.data.tags["run"]: run for run in runs()}
+    assert sorted(held) == ["one", "two"]
+    assert len(runs()) == 2
+    run = held["one"]
+    assert (run.data.params, run.data.metrics["accuracy"]) == ({"a": "1"}, 0.5)
+    client = mlflow.MlflowClient()
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    assert [(m.step, m.value) for m in history] == curve
+    for file in files:
+        assert Path(client.download_artifacts(run.info.run_id, str(file))).read_text() == str(file)
+    assert (store / "mlflow.db").is_file()
+    assert Path(run.info.artifact_uri.removeprefix("file://")).is_relative_to(store / "mlruns")
+
+
+def test_a_run_that_was_cut_off_is_made_anew(store: Path) -> None:
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mirror([result("one", log_inputs=fail), result("two")])
+    [broken] = runs()
+    assert broken.info.status != "FINISHED"
+    mirror([result("one"), result("two")])
+    assert sorted((run.data.tags["run"], run.info.status) for run in runs()) == [
+        ("one", "FINISHED"),
+        ("two", "FINISHED"),
+    ]
+    assert len({run.data.tags[DIGEST] for run in runs()}) == 2
+
+
+def test_a_preset_store_is_used(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store / 'other.db'}")
+    mirror([result("one")])
+    assert (store / "other.db").is_file()
+    assert not (store / "mlflow.db").exists()
+
+
+def test_the_root_is_dvcs_or_the_packages(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert project_root() == store
+    monkeypatch.delenv("DVC_ROOT")
+    assert project_root() == Path(tracking.__file__).parents[2]
+
+
+def test_a_digest_tells_parameters_and_bytes_apart(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("a")
+    first = digest({"x": 1, "y": 2}, [file])
+    assert digest({"y": 2, "x": 1}, [file]) == first
+    assert digest({"x": 1, "y": 3}, [file]) != first
+    file.write_text("b")
+    assert digest({"x": 1, "y": 2}, [file]) != first
+
+
+def test_flatten_joins_keys_with_dots() -> None:
+    assert flatten({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": "x"}) == {"a.b.c": 1, "a.d": [1, 2], "e": "x"}
+
+
+@pytest.mark.parametrize("network", [DeepSet(3, [4, 2], [3]), MLP(5, 3, [4])], ids=["deepset", "mlp"])
+def test_a_logged_network_takes_any_batch_and_a_deepset_any_set_size(network: torch.nn.Module) -> None:
+    any_size = isinstance(network, DeepSet)
+    x = torch.randn(2, 5, 3)
+    mirror([result("one", log_inputs=lambda: log_network(network, x.numpy(), 1, any_size))])
+    [run] = runs()
+    [model] = mlflow.search_logged_models(experiment_ids=[run.info.experiment_id], output_format="list")
+    loaded = mlflow.pytorch.load_model(model.model_uri)
+    for shape in ((1, 5, 3), (7, 5, 3), *([(4, 1, 3), (3, 17, 3)] if any_size else [])):
+        x = torch.randn(shape)
+        torch.testing.assert_close(loaded(x), network(x))
+    served = mlflow.pyfunc.load_model(model.model_uri).predict(np.zeros((6, 5, 3), np.float32))
+    assert served.shape == (6, 1)
+
+
+def test_a_look_into_the_store_sees_what_mlflow_sees(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = result("one"), result("two")
+    assert not holds_all([one]), "there is no store"
+    mirror([one, two])
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow sets it for child processes.
+    assert holds_all([one, two])
+    assert not holds_all([one, result("three")])
+    run = next(run for run in runs() if run.data.tags["run"] == "one")
+    mlflow.MlflowClient().delete_run(run.info.run_id)
+    assert not holds_all([one]), "it was deleted"
+    assert holds_all([two])
+    mlflow.MlflowClient().set_terminated(next(r for r in runs()).info.run_id, "FAILED")
+    assert not holds_all([two]), "it was not finished"
+    (store / "mlflow.db").write_bytes(b"damaged")
+    assert not holds_all([two])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
+    assert not holds_all([])
