@@ -28,6 +28,7 @@ published: $(VENV)/installed
 bench: $(VENV)/installed
 	python -m benchmarks.training
 	python -m benchmarks.symmetry
+	python -m benchmarks.pipeline
 
 readme: $(VENV)/installed
 	python -m stages.readme

@@ -46,6 +46,20 @@ def seconds(work: Callable[[], None], cores: set[int]) -> float:
     return time.perf_counter() - start
 
 
+def compare_with_jax(cores: set[int]) -> None:
+    """All seeds at once in JAX, without the time that it takes to compile."""
+    try:
+        from benchmarks.jax_peer import trainer
+    except ImportError:
+        print("JAX is not installed (pip install -e .[bench]): not compared with")
+        return
+    os.sched_setaffinity(0, cores)
+    jax_at_once = trainer(SETTINGS.steps, SETTINGS.batch_size, SETTINGS.learning_rate, SEEDS)
+    ratios = [seconds(jax_at_once, cores) / seconds(partial(at_once, 1), cores) for _ in range(ROUNDS)]
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"at once over 1 core: {statistics.median(ratios):.2f} times as fast as JAX's jit·scan·vmap ({spread})")
+
+
 def main() -> None:
     torch.set_num_threads(1)
     all_cores = os.sched_getaffinity(0)
@@ -64,6 +78,7 @@ def main() -> None:
         if values:
             spread = f"{min(values):.1f} to {max(values):.1f}"
             print(f"at once over {workers} core(s): {statistics.median(values):5.1f} times as fast a seed ({spread})")
+    compare_with_jax(one)
     os.sched_setaffinity(0, all_cores)
     print(f"peak extra memory, plain loop, one seed: {peak_memory(partial(plain_loop, short)):6.1f} MB")
     print(f"peak extra memory, {SEEDS} seeds at once:  {peak_memory(partial(at_once, 1, short)):6.1f} MB")
