@@ -17,7 +17,7 @@ C = 3
 GARBAGE = [0.0, 1e30, -1e30, math.inf, -math.inf, math.nan]
 SIZES = st.lists(st.integers(0, 5), min_size=1, max_size=4)
 SEEDS = st.integers(0, 10**6)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 def draws(seed: int) -> torch.Generator:

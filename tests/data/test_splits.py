@@ -54,7 +54,7 @@ def by_class(y: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(y[:, 0] == label) for label in np.unique(y)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(COUNTS, SPLITS, SEEDS)
 def test_every_part_has_its_share_of_every_class_and_every_bag_is_test_once_a_repeat(
     counts: list[int], split: SplitParams, seed: int
@@ -76,7 +76,7 @@ def stretches(order: np.ndarray) -> list[np.ndarray]:
     return [order[start:end] for start, end in ends[:: max(1, len(ends) // 300)]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(12, 80), SPLITS, SEEDS, st.integers(1, 2))
 def test_every_part_has_its_share_of_every_stretch_of_real_targets(
     count: int, split: SplitParams, seed: int, targets: int
@@ -97,7 +97,7 @@ def test_parts_drawn_without_regard_to_the_targets_miss_their_shares(split: Spli
     assert max(furthest(row, stretches(real[:, 0].argsort()), split) for row in at_random) > 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(COUNTS, SPLITS)
 def test_the_seed_decides(counts: list[int], split: SplitParams) -> None:
     y, names = labels(counts), NAMES[: len(counts)]

@@ -1,60 +1,29 @@
+"""Metrics against scikit-learn's, and intervals against what they claim to hold."""
+
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from drawn_outputs import TARGETS, draw
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+from torch import Tensor
 
 from permset.data.randomness import generator
-from permset.data.targets import accuracy, binary_cross_entropy
-from permset.evaluation.invariance import Certificate, certify, invariance_error, show_permutations
-from permset.evaluation.metrics import interval, measure
-from permset.symmetry.groups import PermutationGroup
-
-X = torch.randn(200, 6, 2, generator=torch.Generator().manual_seed(0))
-
-
-def invariant(x: torch.Tensor) -> torch.Tensor:
-    return x.exp().sum((1, 2), keepdim=False)[None, :, None]
-
-
-def leaning(size: float):  # type: ignore[no-untyped-def]
-    """Invariant but for a share of the first object."""
-    return lambda x: invariant(x) + size * x[:, 0, :1][None]
-
-
-def verdict(predict) -> str:  # type: ignore[no-untyped-def]
-    return certify(predict, X, PermutationGroup.symmetric(6), 20, generator(0, "test")).verdict(1e-12, 0.1)
-
-
-def test_the_verdict_tells_how_invariant_a_function_is() -> None:
-    assert verdict(invariant) == "invariant"
-    assert verdict(leaning(1e-6)) == "approximate"
-    assert verdict(leaning(1e3)) == "not invariant"
-    assert verdict(lambda x: invariant(x) * float("nan")) == "not invariant"
-
-
-def test_one_bad_seed_or_a_not_finite_one_decides() -> None:
-    mixed = lambda x: torch.cat([invariant(x), leaning(1e3)(x)])  # noqa: E731
-    assert verdict(mixed) == "not invariant"
-    broken = lambda x: torch.cat([invariant(x) * float("nan"), invariant(x)])  # noqa: E731
-    assert verdict(broken) == "not invariant"
-    assert math.isnan(Certificate(0.0, float("nan"), 0.0, 0.0).error)
-    assert math.isnan(Certificate(float("nan"), 0.0, 0.0, 0.0).error)
-
-
-def test_an_asymmetry_that_only_the_cycle_shows_is_found_by_the_generators() -> None:
-    neighbours = lambda x: (x[:, 0, :1] * x[:, 1, :1] + x[:, 2, :1])[None]  # noqa: E731
-    swap, cycle = PermutationGroup.symmetric(6).generators()
-    x = X.double()
-    assert invariance_error(neighbours, x, swap[None]).max() == 0
-    assert invariance_error(neighbours, x, cycle[None]).max() > 0.1
-
-
-def test_the_error_is_relative_to_the_largest_output_but_at_least_one() -> None:
-    x = torch.tensor([[[1.0], [0.0]]], dtype=torch.float64)
-    swap = np.array([[1, 0]])
-    assert invariance_error(lambda x: 1e-3 * x[:, 0][None], x, swap)[0] == pytest.approx(1e-3)
-    assert invariance_error(lambda x: 1e3 + x[:, 0][None], x, swap)[0] == pytest.approx(1 / 1001)
+from permset.data.targets import Binary, Classes, Real, Target, accuracy, binary_cross_entropy
+from permset.evaluation.metrics import area_under_roc, interval, measure, seed_metrics
 
 
 def test_accuracy_loss_and_regret_of_known_outputs() -> None:
@@ -87,9 +56,193 @@ def test_from_one_seed_no_interval_follows() -> None:
     assert metrics["accuracy_high"] is None
 
 
-def test_a_bag_is_shown_in_its_orders() -> None:
-    first, second = show_permutations(leaning(1.0), X[:1], np.array([[5, 4, 3, 2, 1, 0]]), 0)
-    assert first[0] == "0 1 2 3 4 5"
-    assert second[0] == "5 4 3 2 1 0"
-    assert first[1] != second[1]
-    assert first[2] == pytest.approx(1 / (1 + math.exp(-first[1])))
+SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
+
+
+@settings(max_examples=150)
+@given(SCORES)
+def test_the_area_under_the_curve_counts_pairs(bags: list[tuple[int, bool]]) -> None:
+    """With many ties; against a loop over pairs, and against scikit-learn."""
+    scores, positive = (torch.tensor(values) for values in zip(*bags, strict=True))
+    area = area_under_roc(scores.float(), positive)
+    pairs = [(a > b) + (a == b) / 2 for a, is_a in bags if is_a for b, is_b in bags if not is_b]
+    if not pairs:
+        assert math.isnan(area)
+        return
+    assert area == pytest.approx(np.mean(pairs))
+    assert area == pytest.approx(roc_auc_score(positive, scores))
+    assert area_under_roc(-scores.float(), positive) == pytest.approx(1 - area)
+
+
+@settings(max_examples=60)
+@given(SCORES.filter(lambda bags: len({label for _, label in bags}) == 2))
+def test_metrics_of_two_classes_are_scikit_learns(bags: list[tuple[int, bool]]) -> None:
+    logits, labels = (torch.tensor(values).double().unsqueeze(-1) for values in zip(*bags, strict=True))
+    metrics = seed_metrics(logits, labels, Binary())
+    expected = {
+        "accuracy": accuracy_score(labels, logits > 0),
+        "balanced_accuracy": balanced_accuracy_score(labels[:, 0], logits[:, 0] > 0),
+        "auc": roc_auc_score(labels[:, 0], logits[:, 0]),
+        "loss": log_loss(labels[:, 0], logits[:, 0].sigmoid()),
+    }
+    assert metrics == pytest.approx(expected)
+
+
+def unbalanced() -> tuple[Tensor, Tensor]:
+    """Logits and labels of three classes of which one is rare."""
+    draws = generator(0, "unbalanced")
+    labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10).unsqueeze(-1).double()
+    return torch.randn(100, 3, generator=draws, dtype=torch.float64) + (labels == torch.arange(3)), labels
+
+
+def test_metrics_of_several_classes_are_scikit_learns() -> None:
+    """One class against the rest, by probabilities that are as good as given: logits whose softmax they are."""
+    logits, labels = unbalanced()
+    probabilities, target = logits.softmax(-1), Classes(3)
+    metrics = seed_metrics(probabilities.log(), labels, target)
+    expected = {
+        "accuracy": accuracy_score(labels, logits.argmax(1)),
+        "balanced_accuracy": balanced_accuracy_score(labels[:, 0], logits.argmax(1)),
+        "auc": roc_auc_score(labels[:, 0], probabilities, multi_class="ovr", average="macro"),
+        "loss": log_loss(labels[:, 0], probabilities),
+    }
+    assert metrics == pytest.approx(expected)
+    assert abs(metrics["accuracy"] - metrics["balanced_accuracy"]) > 0.01, "the control: classes have sizes"
+
+
+def test_what_does_not_change_probabilities_does_not_change_metrics() -> None:
+    """A number added to all logits of a bag."""
+    logits, labels = unbalanced()
+    added = 3 * torch.randn(len(logits), 1, generator=generator(1, "unbalanced"), dtype=torch.float64)
+    target = Classes(3)
+    assert seed_metrics(logits + added, labels, target) == pytest.approx(seed_metrics(logits, labels, target))
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 40), st.integers(1, 3), st.integers(0, 99), st.floats(-1e3, 1e3))
+def test_metrics_of_real_targets_are_scikit_learns(sets: int, outputs: int, seed: int, offset: float) -> None:
+    predicted, labels = draw(Real(outputs), sets=sets, seed=seed)
+    predicted, labels = predicted + offset, labels + offset
+    for error, loss in (("squared", mean_squared_error), ("absolute", mean_absolute_error)):
+        metrics = seed_metrics(predicted, labels, Real(outputs, error))  # type: ignore[arg-type]
+        expected = {
+            "mae": mean_absolute_error(labels, predicted),
+            "rmse": mean_squared_error(labels, predicted) ** 0.5,
+            "r2": r2_score(labels, predicted),
+            "loss": loss(labels, predicted),
+        }
+        assert metrics == pytest.approx(expected)
+        if outputs == 1:  # Of several, scikit-learn gives the mean of each one's.
+            assert metrics["rmse"] == pytest.approx(root_mean_squared_error(labels, predicted))
+
+
+def test_metrics_of_float32_outputs_have_float64s_digits() -> None:
+    predicted, labels = (values.float() for values in draw(Real(1), sets=3000))
+    metrics = seed_metrics(predicted + 1000, labels + 1000, Real(1))
+    exact = seed_metrics((predicted + 1000).double(), (labels + 1000).double(), Real(1))
+    assert metrics == pytest.approx(exact, rel=1e-4)
+
+
+@pytest.mark.parametrize("target", TARGETS[:2], ids=lambda t: type(t).__name__)
+def test_a_metric_that_is_not_defined_is_none(target: Target) -> None:
+    outputs, labels = draw(target)
+    alone = torch.ones_like(labels)
+    metrics = seed_metrics(outputs, alone, target)
+    assert math.isnan(metrics["auc"])
+    assert metrics["accuracy"] == metrics["balanced_accuracy"] == target.score(outputs, alone).item()
+    table = measure([(outputs, alone)] * 3, target)
+    assert (table["auc"], table["auc_low"], table["auc_high"]) == (None, None, None)
+    mixed = measure([(outputs, alone), (outputs, labels), (outputs, labels.roll(1, 0))], target)
+    known = [seed_metrics(outputs, y, target)["auc"] for y in (labels, labels.roll(1, 0))]
+    assert mixed["auc"] == pytest.approx(np.mean(known)), "of the seeds in which it is"
+    assert mixed["num_seeds"] == 3
+
+
+def test_of_a_class_that_a_seed_lacks_the_others_metrics_are_left() -> None:
+    outputs, labels = draw(TARGETS[1])
+    labels[labels == 2] = 1
+    areas = [roc_auc_score(labels[:, 0] == k, outputs.softmax(1)[:, k]) for k in (0, 1, 3)]
+    metrics = seed_metrics(outputs, labels, TARGETS[1])
+    assert metrics["auc"] == pytest.approx(np.mean(areas))
+    assert metrics["balanced_accuracy"] == pytest.approx(
+        np.mean([(outputs.argmax(1) == k)[labels[:, 0] == k].double().mean() for k in (0, 1, 3)])
+    )
+
+
+def r_squared_of_equal_numbers(value: float, sets: int) -> float:
+    return seed_metrics(torch.zeros(sets, 1), torch.full((sets, 1), value), Real(1))["r2"]
+
+
+def test_equal_numbers_have_no_r_squared() -> None:
+    assert math.isnan(r_squared_of_equal_numbers(0.5, 7))
+    one, other = draw(Real(2), sets=9)
+    other[:, 1] = 2
+    assert math.isnan(seed_metrics(one, other, Real(2))["r2"])
+
+
+def test_equal_numbers_of_which_the_mean_is_rounded_have_no_r_squared() -> None:
+    assert math.isnan(r_squared_of_equal_numbers(0.1, 7))
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+@pytest.mark.parametrize("overlap", [0.0, 1 / 4])
+def test_metrics_and_their_intervals_are_those_of_the_seeds(target: Target, overlap: float) -> None:
+    """Of seeds that have test bags of their own."""
+    results = [draw(target, seed=seed) for seed in range(4)]
+    table = measure(results, target, overlap=overlap)
+    of_seeds = [seed_metrics(*result, target) for result in results]
+    assert {name for name in table if not name.endswith(("_low", "_high"))} == {
+        "num_seeds",
+        "bayes_accuracy",
+        *of_seeds[0],
+    }
+    for name in of_seeds[0]:
+        mean, low, high = interval(np.array([one[name] for one in of_seeds]), overlap=overlap)
+        least = -math.inf if name == "r2" else 0
+        most = math.inf if name in ("loss", "mae", "rmse") else 1
+        expected = (mean, max(low, least), min(high, most))
+        assert (table[name], table[f"{name}_low"], table[f"{name}_high"]) == pytest.approx(expected)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=30), st.floats(0, 1), st.sampled_from([0.5, 0.9, 0.95]))
+@example([1.0, 1.0], 0.5, 0.95)
+def test_overlap_widens_the_interval_as_nadeau_and_bengio_say(
+    values: list[float], overlap: float, confidence: float
+) -> None:
+    of_folds = np.array(values)
+    mean, low, high = interval(of_folds, confidence, overlap)
+    _, naive_low, naive_high = interval(of_folds, confidence)
+    assert mean == pytest.approx((low + high) / 2, abs=1e-9) == pytest.approx(of_folds.mean())
+    widened = (1 + overlap * len(values)) ** 0.5  # of √(1/k)
+    assert high - low == pytest.approx(widened * (naive_high - naive_low), abs=1e-9)
+
+
+def held(overlap: float, folds: Callable[[np.random.Generator], np.ndarray]) -> float:
+    """How often the interval holds the true mean, which is zero."""
+    rng = np.random.default_rng(0)
+    ends = [interval(folds(rng), 0.95, overlap)[1:] for _ in range(2000)]
+    return float(np.mean([low <= 0 <= high for low, high in ends]))
+
+
+def test_the_interval_of_folds_that_overlap_holds_the_mean_as_often_as_it_says() -> None:
+    """Folds correlate by the share ρ of test bags, as the correction supposes; its overlap is ρ/(1 − ρ)."""
+    share = 0.1
+
+    def folds(rng: np.random.Generator) -> np.ndarray:
+        return share**0.5 * rng.normal() + (1 - share) ** 0.5 * rng.normal(size=20)
+
+    assert abs(held(share / (1 - share), folds) - 0.95) < 0.015
+    assert held(0.0, folds) < 0.8, "the control: as if folds were independent"
+
+
+def test_the_interval_of_means_over_common_bags_is_wide_enough() -> None:
+    """Each fold gives the mean of its training bags, of which any two folds share most: real overlap, not supposed."""
+    test, training = 10, 40
+
+    def folds(rng: np.random.Generator) -> np.ndarray:
+        bags = rng.normal(size=test + training)
+        return np.array([bags[rng.permutation(len(bags))[:test]].mean() for _ in range(10)])
+
+    assert held(test / training, folds) > held(0.0, folds) + 0.05
+    assert held(test / training, folds) > 0.9

@@ -63,7 +63,7 @@ def scikit_learns(bags: Bags, target: Target, statistics: Sequence[str], penalty
     return np.stack(outputs, 1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from(TARGETS), KINDS, st.sampled_from([0.1, 1.0, 30.0]), st.integers(0, 99))
 def test_a_machine_decides_as_scikit_learns(target: Target, statistics: list[str], penalty: float, seed: int) -> None:
     """On bags of training and on others; scikit-learn's solver is exact to its tolerance of 1e-3."""

@@ -3,10 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from permset.config.networks import DeepSetParams, MLPParams
 from permset.data.randomness import generator
 from permset.evaluation.invariance import invariance_error
-from permset.networks.build import build_model
 from permset.networks.networks import MLP, DeepSet, count_params, dense
 from permset.symmetry.groups import PermutationGroup
 
@@ -66,13 +64,3 @@ def test_biases_start_at_zero_and_every_layer_but_the_last_has_its_activation() 
     network = dense([3, 4, 4, 2], "relu")
     assert [type(layer) for layer in network] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
     assert all((layer.bias == 0).all() for layer in network if isinstance(layer, nn.Linear))
-
-
-def test_build_model_builds_what_params_say() -> None:
-    widths = {"element_widths": [4, 2], "set_widths": [3], "element_activation": "relu", "set_activation": "tanh"}
-    built = build_model(DeepSetParams(kind="deepset", pooling="mean", **widths), None, 10, 3)
-    assert isinstance(built, DeepSet)
-    assert count_params(built) == (3 * 4 + 4) + (4 * 2 + 2) + (2 * 3 + 3) + (3 + 1)
-    x = torch.randn(2, 5, 3)
-    torch.testing.assert_close(built(x), built.set(built.element(x).mean(1)))
-    assert isinstance(build_model(MLPParams(kind="mlp", widths=[5], activation="tanh"), None, 10, 3), MLP)

@@ -67,7 +67,7 @@ def test_a_network_that_was_not_fitted_is_the_network() -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(UNITS, st.integers(0, 99))
 def test_outputs_do_not_depend_on_the_units_of_channels_and_have_those_of_targets(units: Tensor, seed: int) -> None:
     """To the digits that numbers of float32 have left once the offset is taken off."""
@@ -83,7 +83,7 @@ def test_outputs_do_not_depend_on_the_units_of_channels_and_have_those_of_target
     assert away.abs().max() < 100 * lost + 1e-4
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(UNITS, st.integers(0, 99), st.sampled_from([20, 3000]))
 def test_standardised_channels_have_mean_zero_and_deviation_one(units: Tensor, seed: int, count: int) -> None:
     offset, scale = units
@@ -108,7 +108,7 @@ def test_a_large_offset_leaves_the_deviation_its_digits() -> None:
     assert (naive - 1).abs().max() > 10, "the control"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(-(2.0**99), 2.0**99, width=32), st.integers(1, 300))
 def test_what_is_constant_keeps_its_unit(value: float, count: int) -> None:
     """Nothing is divided by rounding: the channel becomes zero, and a bag that differs is as far off as it is."""

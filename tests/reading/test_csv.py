@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("csv_bags")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some_bags(), st.randoms(), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["utf-8", "utf-8-sig"]), st.data())
 def test_a_csv_gives_its_bags_back(
     folder: Path, drawn: Any, random: Any, newline: str, encoding: str, data: st.DataObject
@@ -169,7 +169,7 @@ def test_the_good_csv_has_no_mistake(tmp_path: Path) -> None:
     assert said(tmp_path / "bags.csv", lambda: read_csv(tmp_path / "bags.csv", most_bytes=24)) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary() | mutated(GOOD.encode(), b',"\n\r \x000129.-eabn\xef\xbb\xbf'), KINDS)
 @example(b"bag,label,x\r1,2,3\r2,3,4\r", "binary")
 @example(b'bag,label,x\n"1"",2,3\n', "binary")

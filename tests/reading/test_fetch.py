@@ -63,7 +63,7 @@ def test_tables_are_put_under_their_headers(registry: Registry, tmp_path: Path) 
     assert bags.sizes.tolist() == [2, 1]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=4, max_size=4), min_size=1, max_size=5), st.booleans())
 def test_any_table_comes_through_byte_by_byte(
     registry: Registry, tmp_path: Path, rows: list[list[int]], windows: bool

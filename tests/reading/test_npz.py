@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("npz_bags")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some_bags(), st.booleans(), st.sampled_from([np.float32, np.float64, ">f4"]), st.data())
 def test_an_npz_gives_its_bags_back(folder: Path, drawn: Any, dense: bool, dtype: Any, data: st.DataObject) -> None:
     kind, expected = drawn
@@ -216,7 +216,7 @@ def saved(**arrays: Any) -> bytes:
     return file.getvalue()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     mutated(saved(x=X[:2], y=["a", "b"]), b"PK\x00\x01\x02\x03\x04\x05\x06") | mutated(saved(**FLAT), b"\x00\x01\xff")
 )
@@ -226,7 +226,7 @@ def test_any_bytes_are_an_npz_or_told_not_to_be(folder: Path, content: bytes) ->
     said(path, lambda: read_npz(path))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(mutated(raw(X), b"{}()[]',:-<>|fiuOUSVM0123456789 LTrue\n\\#"), mutated(raw(Y), b"{}()',:-<|fiuUS0123 \xff"))
 def test_any_arrays_are_bags_or_told_not_to_be(folder: Path, x: bytes, y: bytes) -> None:
     path = folder / "arrays.npz"

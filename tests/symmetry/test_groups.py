@@ -76,7 +76,7 @@ def test_listing_is_the_brute_force_closure(name: str) -> None:
 
 
 @given(pairs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_two_permutations_generate_their_closure(both: tuple[list[int], list[int]]) -> None:
     group = PermutationGroup(both)
     expected = closure(group.generators())

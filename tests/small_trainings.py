@@ -1,0 +1,33 @@
+"""Networks, settings and bags of a few short trainings."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from permset.data.bags import Bags
+from permset.data.batches import Fixed, Fresh
+from permset.data.tasks import GaussianVariance, UnitSum
+from permset.networks.networks import MLP, DeepSet
+from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.symmetrizers import PermutationAugmentation
+from permset.training.settings import Settings
+
+NETWORKS = {
+    "deepset": partial(DeepSet, 1, [5, 5, 1], [5]),
+    "deepset_mean": partial(DeepSet, 1, [7, 3], [5, 4], element_activation="relu", pooling="mean"),
+    "deepset_mean_of_one_feature": partial(DeepSet, 1, [5, 5, 1], [5], pooling="mean"),
+    "deepset_max": partial(DeepSet, 1, [7, 3], [], element_activation="gelu", pooling="max"),
+    "deepset_linear": partial(DeepSet, 1, [5, 1], [5], element_activation="none"),
+    "mlp": partial(MLP, 10, 1, [9, 6], activation="silu"),
+    "logistic": partial(MLP, 10, 1, []),
+    "augmented": lambda: PermutationAugmentation(MLP(10, 1, [9]), PermutationGroup.symmetric(10)),
+}
+SETTINGS = Settings(steps=120, batch_size=34, learning_rate=0.01, measure_every=30, measure_sets=20)
+ODD = replace(SETTINGS, batch_size=33)
+TASK = UnitSum()
+FRESH, FIXED = Fresh(TASK.sample), Fixed(TASK.sample, 50)
+
+
+def gaussian_sample(num_sets: int, draws: torch.Generator) -> Bags:
+    return GaussianVariance().sample(num_sets, draws)
