@@ -259,3 +259,22 @@ def test_seeds_at_once_learn_what_they_learn_one_by_one_from_their_folds() -> No
         torch.testing.assert_close(outputs, alone(bags.x, bags.mask), rtol=1e-3, atol=1e-3)
     assert not torch.equal(together.state["mean"][0], together.state["mean"][1]), "folds differ in their bags"
     assert np.abs(together.history[:, 0] - together.history[:, 1]).max() > 1e-3
+
+
+def test_the_typical_bag_has_the_median_size_and_validation_bags_come_from_all_over() -> None:
+    sizes = torch.tensor([9, 1, 5, 2, 8])
+    objects = torch.arange(25.0).unsqueeze(-1)
+    every = Collection(objects, sizes, torch.zeros(5, 1))
+    split = Split(every, torch.tensor([[TRAINING, VALIDATION, VALIDATION, VALIDATION, VALIDATION]]))
+    assert torch.equal(split.typical(3), objects[10:15][None])
+    bags = split.validation(0, 3, torch.device("cpu"))
+    firsts = sorted(int(part.x[i, 0]) for part in bags for i in range(len(part)))
+    assert firsts == [9, 15, 17], "the first, the third and the last, and not the first three"
+    assert split.bags == 1
+
+
+def test_a_drawn_tasks_typical_bag_is_the_first_that_it_is_trained_on() -> None:
+    [part] = next(batches(FRESH, 1, 34, 0, torch.device("cpu")))
+    assert torch.equal(FRESH.typical(34), part["x"][0, :1])
+    assert FRESH.bags is None
+    assert Fixed(gaussian_sample, 30).bags == 30

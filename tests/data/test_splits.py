@@ -148,3 +148,14 @@ def test_too_few_real_targets_are_told() -> None:
         roles(np.arange(4.0)[:, None], FOLDS, [])
     with pytest.raises(PermsetError, match=r"^there are 2 bags, and each of the 3 parts needs one; give more bags"):
         roles(np.arange(2.0)[:, None], FRACTION, [])
+
+
+@pytest.mark.parametrize(("split", "group"), [(FOLDS, 5), (change(FRACTION, test=0.25), 4)])
+def test_of_neighbours_in_a_real_target_each_part_has_one(split: SplitParams, group: int) -> None:
+    """In groups of as many as there are folds, or of the test's share: at random, and not always the same one."""
+    y = np.random.default_rng(0).permutation(200)[:, None].astype(float)
+    rows = roles(y, split, [])
+    order = np.argsort(y[:, 0])
+    ranks = [(rows[0][order].reshape(-1, group) == TEST).argmax(1), (rows[0] == TEST).sum()]
+    assert ((rows[:, order].reshape(len(rows), -1, group) == TEST).sum(-1) == 1).all()
+    assert len(set(ranks[0].tolist())) == group, "any of the neighbours may be taken"

@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from permset import PermsetError
+from permset.config.data import FoldsParams
+from permset.data.bags import Collection
+from permset.data.batches import Split
 from permset.data.randomness import generator
-from permset.data.tasks import GaussianVariance, UnitSum, make_data
+from permset.data.splits import roles
+from permset.data.targets import Binary
+from permset.data.tasks import Collected, GaussianVariance, UnitSum, make_data
 
 
 def make_data_with_a_loop(u: torch.Tensor, N: int, set_size: int, subset_sizes: tuple[int, int]) -> torch.Tensor:
@@ -137,3 +142,13 @@ def test_gaussian_bags_have_their_variances() -> None:
         assert abs(bags.mean().item()) < 0.02
     with pytest.raises(PermsetError, match="even and positive"):
         GaussianVariance().sample(3, generator(0, "test"))
+
+
+def test_overlap_is_test_bags_over_bags_of_training_where_there_are_folds() -> None:
+    y = np.arange(40.0)[:, None] % 2
+    split = FoldsParams(kind="folds", folds=4, repeats=2, validation=0.2, seed=0)
+    collection = Collection(torch.zeros(40, 1), torch.ones(40, dtype=torch.long), torch.as_tensor(y).float())
+    of_folds = Split(collection, torch.as_tensor(roles(y, split, ["a", "b"])))
+    assert Collected(of_folds, Binary(), folds=8).overlap == pytest.approx(10 / 24)
+    assert Collected(of_folds, Binary(), folds=None).overlap == 0
+    assert UnitSum().overlap == 0

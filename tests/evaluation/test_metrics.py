@@ -23,7 +23,7 @@ from torch import Tensor
 
 from permset.data.randomness import generator
 from permset.data.targets import Binary, Classes, Real, Target, accuracy, binary_cross_entropy
-from permset.evaluation.metrics import area_under_roc, interval, measure, seed_metrics
+from permset.evaluation.metrics import Interval, area_under_roc, interval, measure, seed_metrics
 
 
 def test_accuracy_loss_and_regret_of_known_outputs() -> None:
@@ -246,3 +246,17 @@ def test_the_interval_of_means_over_common_bags_is_wide_enough() -> None:
 
     assert held(test / training, folds) > held(0.0, folds) + 0.05
     assert held(test / training, folds) > 0.9
+
+
+def test_intervals_end_where_possible_values_do() -> None:
+    labels = torch.tensor([[0.0], [1.0]])
+    right, wrong = torch.tensor([[-9.0], [9.0]]), torch.tensor([[9.0], [-9.0]])
+    metrics = measure([(right, labels), (wrong, labels)], bayes_accuracy=0.7)
+    assert metrics["regret"] == pytest.approx(0.2)
+    assert metrics["regret_low"] == pytest.approx(0.7 - 1)
+    assert metrics["regret_high"] == pytest.approx(0.7)
+    assert (metrics["loss_low"], metrics["accuracy_low"], metrics["accuracy_high"]) == (0, 0, 1)
+    real = measure([(labels, labels), (labels + 5, labels)], Real(1))
+    assert (real["mae_low"], real["rmse_low"], real["r2_high"]) == (0, 0, 1)
+    assert real["r2_low"] < -1
+    assert Interval(0.5, math.nan, math.nan).clipped(0.6, 0.7).mean == 0.5

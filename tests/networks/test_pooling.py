@@ -184,3 +184,12 @@ def test_a_traced_step_of_all_seeds_gives_autograds_gradients() -> None:
 
 def test_an_exported_network_takes_any_number_of_bags_and_objects() -> None:
     check_export(Network(0), *padded(bags([4, 0, 1], 8), 9, 8))
+
+
+def test_attention_is_as_wide_as_its_input_where_no_width_is_given() -> None:
+    attention, narrow = (Pooling(7, "attention", hidden).attention for hidden in (None, 3))
+    assert attention is not None
+    assert narrow is not None
+    assert attention.V.weight.shape == attention.U.weight.shape == (7, 7)
+    assert narrow.V.weight.shape == narrow.U.weight.shape == (3, 7)
+    assert narrow.w.weight.shape == (1, 3)

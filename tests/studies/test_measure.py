@@ -12,7 +12,7 @@ from permset import PermsetError
 from permset.config.experiment import Params
 from permset.data.randomness import generator
 from permset.evaluation.metrics import measure
-from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, measure_points
+from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
 from permset.studies.plan import plan
 from permset.training.run import open_run
 
@@ -60,6 +60,40 @@ def test_the_learning_rate_is_chosen_on_validation_bags() -> None:
     assert np.mean(good["validation_loss"]) < np.mean(slow["validation_loss"])
     assert set(both["learning_rate"]) == {0.03}
     assert both["accuracy"] == good["accuracy"]
+
+
+def test_the_learning_rate_is_not_chosen_on_training_bags() -> None:
+    """One that memorises 20 bags has the lower training loss, and loses on others."""
+    study = partial(
+        tables, runs={"mlp": {"set": {"train.data": 20, "model.widths": [200]}}}, axis="train.batch_size", values=[20]
+    )
+    [memorising], [idle], [chosen] = (study(learning_rates=rates) for rates in ([0.1], [1e-6], [0.1, 1e-6]))
+    assert np.mean(memorising["train_loss"]) < np.mean(idle["train_loss"])
+    assert np.mean(memorising["validation_loss"]) > np.mean(idle["validation_loss"])
+    assert set(chosen["learning_rate"]) == {1e-6}
+
+
+def test_a_point_is_kept_under_its_settings_and_the_bags_of_its_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    split = {"kind": "fraction", "test": 0.2, "validation": 0.1, "seed": 0}
+    digits = {"kind": "digits", "threshold": 8, "split": split}
+    svm = {"task": "digits", "model": {"kind": "svm", "statistics": ["mean"], "penalty": 1.0}}
+    runs = {"mlp": DATA["runs"]["mlp"], "svm": svm}
+    studies = {
+        "drawn": STUDY | {"values": [[5], [6]]},
+        "collected": STUDY | {"axis": "model.penalty", "values": [1.0], "runs": {"svm": {}}},
+    }
+    params = Params.model_validate({**DATA, "tasks": TASKS | {"digits": digits}, "runs": runs, "studies": studies})
+    Path("data").mkdir()
+    keys = []
+    for content in (b"one", b"other"):
+        Path("data/digits.npz").write_bytes(content)
+        keys.append([key_of(point) for name in studies for point in plan(params, name)])
+    (five, six, one), (same_five, same_six, other) = keys
+    assert (five, six) == (same_five, same_six)
+    assert len({five, six, one, other}) == 4
 
 
 def test_a_learning_rate_that_diverges_is_not_chosen() -> None:

@@ -175,3 +175,19 @@ def test_a_tied_layers_outputs_start_at_order_one_too() -> None:
 def test_summing_channels_blows_up_and_averaging_them_mends_it_in_part() -> None:
     assert spread(64, 2, 10, "sum") > 1000
     assert spread(64, 2, 10, "mean") < spread(64, 2, 10, "sum") / 1000
+
+
+def test_weights_start_with_the_variance_of_their_fan_in() -> None:
+    torch.manual_seed(0)
+    cyclic = PermutationGroup.cyclic(6)
+    layers = {
+        50: EquivariantLinear(50, 400),
+        3 * 50: GroupEquivariantLinear(50, 400, cyclic),  # six orbits of pairs, half of them
+        49: InvariantLinear(49, 400),
+        6 * 30 / 2: MultiChannelLinear(6, 30, 7, 40),
+    }
+    for fan_in, layer in layers.items():
+        assert layer.weight.std().item() == pytest.approx(fan_in**-0.5, rel=0.03), type(layer)
+        assert (layer.bias == 0).all()
+    for channels in ("sum", "mean"):
+        assert EquivariantLinear(50, 400, channels).weight.std().item() == pytest.approx(1, rel=0.03)

@@ -68,6 +68,18 @@ def test_a_run_that_was_cut_off_is_made_anew(store: Path) -> None:
     assert len({run.data.tags[DIGEST] for run in runs()}) == 2
 
 
+def test_runs_of_others_are_left_alone(store: Path) -> None:
+    """Also where they are not finished: only a cut-off mirror of ours is taken away."""
+    mirror([result("one")])
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    other = mlflow.MlflowClient().create_run(experiment.experiment_id, run_name="by hand")
+    mirror([result("one"), result("two")])
+    found = {run.info.run_id: run.info.status for run in runs()}
+    assert found[other.info.run_id] == "RUNNING"
+    assert len(found) == 3
+
+
 def test_a_preset_store_is_used(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store / 'other.db'}")
     mirror([result("one")])

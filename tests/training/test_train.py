@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from small_trainings import FRESH, NETWORKS, ODD, SETTINGS, TASK
+from small_trainings import AVERAGES, FRESH, NETWORKS, ODD, SETTINGS, TASK
 from torch import nn
 
 from permset import PermsetError
@@ -38,7 +38,7 @@ def sample_in_float64(num_sets: int, draws: torch.Generator) -> Bags:
 @pytest.mark.parametrize(
     ("name", "settings", "bags"),
     [
-        *((name, SETTINGS, None) for name in NETWORKS),
+        *((name, SETTINGS, None) for name in [*NETWORKS, *AVERAGES]),
         ("deepset", COSINE, None),
         ("deepset", replace(SETTINGS, weight_decay=0.1), None),
         ("deepset", ODD, 50),
@@ -47,7 +47,7 @@ def sample_in_float64(num_sets: int, draws: torch.Generator) -> Bags:
 )
 def test_seeds_at_once_learn_what_they_learn_one_by_one(name: str, settings: Settings, bags: int | None) -> None:
     """In float64, where a hundred steps do not blow rounding up to the size of what is learnt."""
-    build = partial(in_float64, NETWORKS[name])
+    build = partial(in_float64, {**NETWORKS, **AVERAGES}[name])
     seeds = [0, 3, 11]
     data = Fixed(sample_in_float64, bags) if bags else Fresh(sample_in_float64)
     together = train_seeds(build, data, settings, seeds)
