@@ -15,7 +15,6 @@ FOLDER = Path("results/plans")
 def plan() -> None:
     """The settings of each point, and the hash of each collection, so that a study is redone when its own change."""
     params = load_params()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name in params.studies:
         points = points_of(params, name)
         tasks = sorted({point.tested.run(point.run).task for point in points})

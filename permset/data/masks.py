@@ -13,10 +13,17 @@ from permset import PermsetError
 Mask = Bool[Tensor, "*batch n"]
 
 
+def check_mask(mask: Tensor | None) -> None:
+    """PermsetError for a mask of numbers, whose complement is not what it seems: ~1 is 254 in uint8."""
+    if mask is not None and mask.dtype != torch.bool:
+        raise PermsetError(f"a mask must be boolean, got {mask.dtype}; convert it with mask.bool()")
+
+
 def without_padding(
     x: Float[Tensor, "*batch n c"], mask: Mask | None, value: float = 0.0
 ) -> Float[Tensor, "*batch n c"]:
     """A value in the padding; by `where` and not by a product, for what lies there may be no number."""
+    check_mask(mask)
     return x if mask is None else torch.where(mask.unsqueeze(-1), x, value)
 
 
@@ -32,6 +39,7 @@ def resize(
 
     PermsetError if an object would be cut off.
     """
+    check_mask(mask)
     more = size - x.shape[-2]
     if more == 0:
         return without_padding(x, mask), mask
@@ -45,6 +53,7 @@ def resize(
 
 def in_positions(x: Float[Tensor, "*batch n c"], mask: Mask | None, size: int) -> Float[Tensor, "*batch size c"]:
     """Bags for a network with a fixed place for each of `size` objects: the objects in their order, then zeros."""
+    check_mask(mask)
     if mask is not None:
         order = (~mask).to(torch.uint8).sort(dim=-1, stable=True).indices
         x, mask = x.gather(-2, order.unsqueeze(-1).expand(x.shape)), mask.gather(-1, order)

@@ -32,8 +32,9 @@ def write(path: Path, save: Callable[[Path], Any]) -> None:
 
 
 def keep_only(folder: Path, names: Iterable[str]) -> None:
-    """Delete the files that an earlier state of params.yaml left in a folder."""
+    """Delete the files that an earlier state of params.yaml left in a folder; it is there, also if it is empty."""
     keep = set(names)
+    folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.name not in keep:
             path.unlink()

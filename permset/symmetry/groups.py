@@ -94,7 +94,9 @@ class PermutationGroup:
     def symmetric(cls, n: int) -> "PermutationGroup":
         """S_n, all permutations, by the transposition (0 1) and the n-cycle."""
         swap = Permutation.from_cycles(n, (0, 1)) if n > 1 else Permutation(range(n))
-        return cls([swap, *cls.cyclic(n).permutations], f"S_{n}")
+        group = cls([swap, *cls.cyclic(n).permutations], f"S_{n}")
+        group.is_symmetric = True
+        return group
 
     @classmethod
     def cyclic(cls, n: int) -> "PermutationGroup":
@@ -150,8 +152,16 @@ class PermutationGroup:
 
     @cached_property
     def is_symmetric(self) -> bool:
-        """Whether this is all of S_n; found without a chain of stabilizers, which would be long for large n."""
-        return self.degree == 1 or bool(self._sympy.is_symmetric)
+        """Whether this is all of S_n, decided without a chain of stabilizers where it is, and always in the same way.
+
+        A transitive group with a cycle of prime length p, n/2 < p < n − 2, holds all even permutations (Jordan 1873;
+        Seress 2003, section 10.2). With an odd generator it then is S_n.
+        """
+        if self.degree == 1:
+            return True
+        if self.orbits().any() or all(_is_even(p) for p in self.permutations):
+            return False
+        return self._has_jordan_cycle() or prod(len(t) for t in self._transversals) == factorial(self.degree)
 
     @cached_property
     def order(self) -> int:
@@ -201,6 +211,22 @@ class PermutationGroup:
             p = p.gather(-1, members[drawn])
         return p
 
+    def _has_jordan_cycle(self, elements: int = 300) -> bool:
+        """Whether one of so many random elements proves that a transitive group holds all even permutations.
+
+        In S_n more than one element in ten does (about ln 2 / ln n), so that S_n is as good as never missed. The
+        elements come from product replacement (Celler et al. 1995) with a fixed seed.
+        """
+        n, draws = self.degree, np.random.default_rng(0)
+        pool = [np.array(p) for p in self.permutations]
+        pool = [pool[i % len(pool)] for i in range(max(10, len(pool)))]
+        for step in range(100 + elements):
+            i, j = draws.choice(len(pool), 2, replace=False)
+            pool[i] = pool[i][pool[j] if draws.random() < 0.5 else np.argsort(pool[j])]
+            if step >= 100 and any(n / 2 < length < n - 2 and _is_prime(length) for length in _cycle_lengths(pool[i])):
+                return True
+        return False
+
     @cached_property
     def _sympy(self) -> Any:
         from sympy.combinatorics import Permutation as SympyPermutation  # Loading it takes half a second.
@@ -226,6 +252,26 @@ def _components(maps: Integer[np.ndarray, "k points"]) -> Integer[np.ndarray, " 
     _, labels = connected_components(graph, directed=False)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first, kind="stable"), kind="stable")[inverse]
+
+
+def _cycle_lengths(p: Sequence[int] | Integer[np.ndarray, " n"]) -> list[int]:
+    lengths, left = [], set(range(len(p)))
+    while left:
+        first = point = left.pop()
+        length = 1
+        while (point := int(p[point])) != first:
+            left.remove(point)
+            length += 1
+        lengths.append(length)
+    return lengths
+
+
+def _is_even(p: Sequence[int]) -> bool:
+    return (len(p) - len(_cycle_lengths(p))) % 2 == 0
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % divisor for divisor in range(2, int(number**0.5) + 1))
 
 
 def _smallest_dtype(degree: int) -> np.dtype[Any]:

@@ -5,12 +5,16 @@ an operation is paid once for all of them.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+
+from permset.networks.build import is_exportable
+from permset.networks.standardization import Standardized
 
 State = dict[str, Tensor]
 
@@ -51,7 +55,18 @@ def predict(
     """Outputs of every network of the stack on the same bags, in the precision of x; some sets at a time."""
     network = copy.deepcopy(network).to(x)
     state = {name: value.to(x) for name, value in state.items()}
-    outputs = vmap(lambda weights, inputs: functional_call(network, weights, inputs), in_dims=(0, None))
+    outputs: Callable[[State, tuple[Tensor, ...]], Tensor]
+    if isinstance(network, Standardized) and not is_exportable(network):
+        # What it does depends on values that differ from seed to seed, which vmap would hide.
+        outputs = partial(_one_by_one, network)
+    else:
+        outputs = vmap(partial(functional_call, network), in_dims=(0, None))
     parts = zip(*(tensor.split(SETS_A_TIME) for tensor in ([x] if mask is None else [x, mask])), strict=True)
     with torch.no_grad():
         return torch.cat([outputs(state, inputs) for inputs in parts], 1)
+
+
+def _one_by_one(network: nn.Module, state: State, inputs: tuple[Tensor, ...]) -> Float[Tensor, "seeds sets outputs"]:
+    seeds = len(next(iter(state.values())))
+    weights = ({name: value[seed] for name, value in state.items()} for seed in range(seeds))
+    return torch.stack([functional_call(network, of_one, inputs) for of_one in weights])

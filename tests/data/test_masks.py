@@ -1,6 +1,9 @@
 """One property over every model, pooling and wrapper: what is no object does not matter, controls excepted."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +148,39 @@ def test_bags_are_brought_to_fixed_positions() -> None:
     assert there[0].tolist() == [False, True, False, True, False, False]
     with pytest.raises(ValueError, match="bags of at most 3 objects can be taken here"):
         resize(x, mask, 3)
+
+
+def test_a_mask_that_is_not_boolean_is_refused_in_one_line_wherever_one_enters() -> None:
+    """In a process without the tests' own checks of types, as a user would run it."""
+    program = """
+import torch
+from permset import PermsetError
+from permset.api import *
+from permset.networks.kernel_machine import KernelMachine
+from permset.networks.pooling import GatedAttention, Pooling, SetNorm
+from permset.networks.standardization import Standardized
+
+x, group = torch.randn(4, 5, 3), PermutationGroup.cyclic(5)
+mlp = MLP(5, 3, [4])
+networks = [
+    DeepSet(3, [4], [4]), DeepSet(3, [4], [4], pooling=["max", "lse", "attention"], norm="set"), mlp,
+    SetTransformer(3, 4, 2, 1), SetTransformer(3, 4, 2, 0), SetTransformer(3, 4, 2, 1, inducing=2),
+    EquivariantNetwork(3, [4]), EquivariantNetwork(3, [4], group=group), MultiChannelNetwork(5, 3, [[2, 4]]),
+    KernelMachine(3, ["mean", "max"]), Canonicalization(mlp), Canonicalization(mlp, "channels"),
+    GroupAverage(mlp, group), SampledGroupAverage(mlp, group, 3, 1, generator(0, "")),
+    PermutationAugmentation(mlp, group), Standardized(DeepSet(3, [4], [4]), 3, 1),
+    EquivariantLinear(3, 4), GroupEquivariantLinear(3, 4, group), InvariantLinear(3, 4),
+    Pooling(3, "sum"), GatedAttention(3, 2), SetNorm(3),
+]
+for network in networks:
+    for kind in (torch.uint8, torch.int64, torch.float32):
+        for mask in (torch.ones(4, 5, dtype=kind), torch.zeros(4, 5, dtype=kind)):
+            try:
+                network(x, mask)
+            except PermsetError as error:
+                assert str(error) == f"a mask must be boolean, got {kind}; convert it with mask.bool()", error
+            else:
+                raise AssertionError(f"{network} took a mask of {kind}")
+    network(x, torch.ones(4, 5, dtype=torch.bool))
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)

@@ -1,7 +1,10 @@
 import copy
 import itertools
 import pickle
+import subprocess
+import sys
 from math import factorial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +159,50 @@ def test_a_copy_is_the_same_group_also_when_it_has_been_used() -> None:
 def test_what_is_no_group_is_refused(make, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(PermsetError, match=message):
         make()
+
+
+def projective_line(p: int, squares: bool) -> PermutationGroup:
+    """PSL(2, p), or PGL(2, p), on the p + 1 points of a projective line: primitive, and far from all permutations."""
+    root = next(g for g in range(2, p) if len({pow(g, k, p) for k in range(p - 1)}) == p - 1)
+    factor = root * root % p if squares else root
+    shift = [*((x + 1) % p for x in range(p)), p]
+    scale = [*(x * factor % p for x in range(p)), p]
+    invert = [p if x == 0 else -pow(x, -1, p) % p for x in range(p)] + [0]
+    return PermutationGroup([shift, scale, invert])
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 7, 8, 9, 12, 30, 100])
+def test_all_permutations_are_recognised_by_any_generators_and_no_others(n: int) -> None:
+    swap, cycle = PermutationGroup.symmetric(n).permutations
+    conjugate = np.random.default_rng(n).permutation(n)
+    back = np.argsort(conjugate)
+    generators = [conjugate[np.array(p)[back]] for p in (swap, cycle)]
+    assert PermutationGroup(generators).is_symmetric
+    assert PermutationGroup(generators).order == factorial(n)
+    if n > 2:
+        threes = [Permutation.from_cycles(n, (0, 1, i)) for i in range(2, n)]
+        assert not PermutationGroup(threes).is_symmetric, "even permutations alone"
+        assert not PermutationGroup.cyclic(n).is_symmetric
+        assert not PermutationGroup.blocks([n - 1, 1]).is_symmetric
+
+
+@pytest.mark.parametrize("p", [5, 7, 13, 23])
+def test_primitive_groups_with_odd_permutations_are_not_taken_for_all(p: int) -> None:
+    linear = projective_line(p, squares=False)
+    assert linear.order == p * (p * p - 1)
+    assert not linear.is_symmetric
+    assert projective_line(p, squares=True).order == p * (p * p - 1) // 2
+
+
+def test_large_groups_are_recognised_in_no_time() -> None:
+    """Without a chain of stabilizers, which takes minutes; in a process that is ended where it does take them."""
+    program = """
+from permset.symmetry.groups import PermutationGroup
+PermutationGroup._sympy = property(lambda group: 1 / 0)
+for n in (8, 43, 100, 500):
+    swap, cycle = PermutationGroup.symmetric(n).permutations
+    assert PermutationGroup.symmetric(n).is_symmetric
+    assert PermutationGroup([swap, cycle]).is_symmetric
+    assert PermutationGroup([swap, cycle]) == PermutationGroup.symmetric(n)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True, timeout=60)
