@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +264,15 @@ def test_training_that_is_killed_leaves_nothing_behind(project: Project, untouch
     changed = project.params | {"train": project.params["train"] | {"steps": 10**6}, "seeds": 9}
     (project.root / "params.yaml").write_text(yaml.safe_dump(changed))
     command = [sys.executable, "-m", "stages.train", "mlp"]
-    process = subprocess.Popen(command, cwd=project.root, env=project.environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=project.root,
+        env=project.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whatever runs the tests in the background may ignore Ctrl-C, which its children inherit.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while len(children.read_text().split()) < 2:
         time.sleep(0.1)
