@@ -59,6 +59,14 @@ def holds_all(results: Sequence[Result]) -> bool:
     return all(result.digest in held for result in results)
 
 
+def mirror_new(results: Sequence[Result]) -> None:
+    """Mirror results into MLflow, which is loaded only where the store may lack one of them."""
+    if not holds_all(results):
+        from permset.tracking.mirror import mirror
+
+        mirror(results)
+
+
 def digest(params: Mapping[str, Any], files: Sequence[Path]) -> str:
     """A name for a result by its parameters and the bytes of its files."""
     total = hashlib.sha256(json.dumps(params, sort_keys=True).encode())

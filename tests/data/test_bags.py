@@ -5,28 +5,15 @@ from itertools import pairwise
 
 import pytest
 import torch
+from flat_collections import collect, loop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from permset.data.bags import Collection, in_like_sizes
+from permset.data.bags import in_like_sizes
 
 SIZES = st.lists(st.one_of(st.integers(0, 4), st.integers(0, 40)), min_size=1, max_size=30)
 LEAST = st.sampled_from([1 / 8, 1 / 4, 1 / 2, 0.0])
-
-
-def collect(sizes: list[int], channels: int = 2) -> Collection:
-    """Every object and every bag tells which one it is."""
-    total = sum(sizes)
-    objects = torch.arange(1.0, total * channels + 1).view(total, channels)
-    return Collection(objects, torch.tensor(sizes), torch.arange(float(len(sizes))).unsqueeze(-1))
-
-
-def loop(collection: Collection, which: list[int]) -> list[Tensor]:
-    """The objects of these bags, found by counting."""
-    sizes = collection.sizes.tolist()
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return [collection.objects[starts[i] : starts[i] + sizes[i]] for i in which]
 
 
 def padded(some: list[Tensor], size: int) -> Tensor:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from flat_collections import collect, loop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_trainings import FRESH, gaussian_sample
@@ -54,20 +55,6 @@ def test_every_epoch_has_each_bag_of_a_fixed_sample_once(batch_size: int) -> Non
 
 CPU = torch.device("cpu")
 FOLDS = FoldsParams(kind="folds", folds=4, repeats=2, validation=0.25, seed=0)
-
-
-def collect(sizes: list[int], channels: int = 2) -> Collection:
-    """Every object and every bag tells which one it is."""
-    total = sum(sizes)
-    objects = torch.arange(1.0, total * channels + 1).view(total, channels)
-    return Collection(objects, torch.tensor(sizes), torch.arange(float(len(sizes))).unsqueeze(-1))
-
-
-def loop(collection: Collection, which: list[int]) -> list[Tensor]:
-    """The objects of these bags, found by counting."""
-    sizes = collection.sizes.tolist()
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return [collection.objects[starts[i] : starts[i] + sizes[i]] for i in which]
 
 
 def split_of(sizes: list[int], seed: int = 0) -> Split:

@@ -6,26 +6,11 @@ import mlflow
 import numpy as np
 import pytest
 import torch
+from tracked_results import result, runs
 
 from permset.networks.networks import MLP, DeepSet
 from permset.tracking.mirror import log_network, mirror
-from permset.tracking.store import DIGEST, EXPERIMENT, Result, digest
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
-
-
-def result(name: str, **changes: object) -> Result:
-    settings = {"params": {"a": 1}, "metrics": {"accuracy": 0.5}, "tags": {"run": name}, "files": []} | changes
-    return Result(name=name, digest=digest({"name": name}, []), **settings)  # type: ignore[arg-type]
-
-
-def runs() -> list[mlflow.entities.Run]:
-    return mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")  # type: ignore[return-value]
+from permset.tracking.store import DIGEST, EXPERIMENT
 
 
 def test_a_result_is_held_once_with_all_that_belongs_to_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

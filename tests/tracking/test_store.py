@@ -4,26 +4,11 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from tracked_results import result, runs
 
 from permset.tracking import mirror as tracking
 from permset.tracking.mirror import mirror
-from permset.tracking.store import EXPERIMENT, Result, digest, flatten, holds_all, project_root
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
-
-
-def result(name: str, **changes: object) -> Result:
-    settings = {"params": {"a": 1}, "metrics": {"accuracy": 0.5}, "tags": {"run": name}, "files": []} | changes
-    return Result(name=name, digest=digest({"name": name}, []), **settings)  # type: ignore[arg-type]
-
-
-def runs() -> list[mlflow.entities.Run]:
-    return mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")  # type: ignore[return-value]
+from permset.tracking.store import digest, flatten, holds_all, project_root
 
 
 def test_the_root_is_dvcs_or_the_packages(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
