@@ -3,7 +3,7 @@
 from permset.data.batches import Fixed, Fresh
 from permset.data.randomness import generator
 from permset.data.tasks import GaussianVariance, Maximum, UnitSum, make_data
-from permset.evaluation.invariance import certify
+from permset.evaluation.certificate import certify
 from permset.evaluation.metrics import measure
 from permset.networks.networks import (
     MLP,

@@ -9,7 +9,7 @@ from permset import PermsetError
 from permset.config.experiment import load_params
 from permset.data.bags import Bags
 from permset.data.randomness import generator
-from permset.evaluation.invariance import certified, example, show_permutations
+from permset.evaluation.certificate import certified, example, show_permutations
 from permset.evaluation.metrics import measure
 from permset.networks.networks import count_params
 from permset.store.arrays import read_bags, read_model
@@ -33,10 +33,10 @@ def evaluate(name: str) -> None:
     test = Bags(*map(torch.from_numpy, read_bags(Path(f"data/{chosen.task}.npz")))) if drawn else None
     task, network, best = opened.task, opened.network(), saved["best_seed"]
     outputs = partial(predict, network, saved["state"])
-    bags = opened.excerpt(limits.objects, test)
-    certificate = certified(name, network.claimed_group(task.set_size), outputs, bags, limits)
+    portions = opened.excerpt(limits.objects, test)
+    certificate = certified(name, network.claimed_group, outputs, portions, limits)
 
-    bag = example(bags)
+    bag = example(portions[len(portions) // 2])
     orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
     shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")

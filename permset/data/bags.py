@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -67,6 +68,17 @@ class Collection:
         is_chosen = torch.zeros(len(self), dtype=torch.bool, device=self.sizes.device)
         is_chosen[chosen] = True
         return self.objects[is_chosen.repeat_interleave(self.sizes)]
+
+    def of_all_sizes(self, objects: int) -> Int[Tensor, " chosen"]:
+        """One bag of each size, and as many more, from all over the collection, as make up so many objects together."""
+        _, first = np.unique(self.sizes.cpu().numpy(), return_index=True)
+        is_first = torch.zeros(len(self), dtype=torch.bool)
+        is_first[torch.as_tensor(first)] = True
+        others = (~is_first).nonzero().flatten()
+        room = objects - int(self.sizes[is_first].sum())
+        count = min(len(others), max(0, int(room / max(1.0, float(self.sizes.double().mean())))))
+        more = others[torch.linspace(0, len(others) - 1, count).round().long()]
+        return torch.cat([is_first.nonzero().flatten(), more]).sort().values
 
     def like_sizes(self, least: float) -> list[int]:
         """Upper ends of ranges of size, the largest first, each at most the half of the one before.

@@ -1,150 +1,128 @@
-"""How invariant a network is: relative errors under permutations, and the certificate."""
+"""How far a network's outputs change under permutations, compared with how far outputs of different bags are apart."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from permset import PermsetError
-from permset.config.experiment import CertificateParams
-from permset.data.bags import Bags
 from permset.data.masks import Mask
-from permset.data.randomness import generator
-from permset.data.targets import BINARY, Target
-from permset.symmetry.groups import PermutationGroup, act
+from permset.evaluation.probes import Inputs, lengthened
+from permset.symmetry.groups import act
 
 # Of bags (sets, n, c), and of a mask (sets, n) where there is one: (seeds, sets, outputs).
 Predict = Callable[..., Float[Tensor, "seeds sets outputs"]]
-Verdict = Literal["invariant", "approximate", "not invariant"]
+Changes = Float[Tensor, "seeds sets outputs"]
+OfOutputs = Float[Tensor, "seeds 1 outputs"]
+Permutations = Int[np.ndarray, "_ _"]
+
+EPSILON = torch.finfo(torch.float32).eps
+# A network whose outputs of different bags are apart by so few roundings of float32 gives all bags the same output.
+ROUNDINGS = 8
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """Relative errors max |f(px) − f(x)| / max(1, max |f(x)|), the worst over bags and seeds.
+class Yardstick(NamedTuple):
+    """What changes of outputs are compared with."""
 
-    A network that is exactly invariant under a group's generators is so under all of its elements, which are
-    their products. Random elements are measured as well, since an error may add up along a product.
-    """
-
-    generators: float
-    random: float
-    generators_float32: float
-    random_float32: float
-
-    @property
-    def error(self) -> float:
-        """The error in float64, where it is at rounding level unless invariance is broken."""
-        return _worst(self.generators, self.random)
+    spread: OfOutputs
+    """of an output over bags: its range without a tenth of the bags at either end, or all of it where that is zero"""
+    rounded: Changes
+    """size of the numbers that were rounded on the way to an output"""
+    usual: OfOutputs
+    """what that is at most, but for a tenth of the bags"""
 
     @property
-    def error_float32(self) -> float:
-        return _worst(self.generators_float32, self.random_float32)
+    def is_constant(self) -> Bool[Tensor, "seeds 1 outputs"]:
+        """Whether outputs of different bags are apart by rounding alone."""
+        return self.spread <= ROUNDINGS * EPSILON * self.usual
 
-    def as_dict(self) -> dict[str, float]:
-        return {
-            "invariance_float64": self.error,
-            "invariance_float32": self.error_float32,
-            **{f"invariance_{name}": value for name, value in asdict(self).items()},
-        }
+    def of_others(self, predict: Predict, portions: Sequence[Inputs]) -> "Yardstick":
+        """For other bags, with the spread over these."""
+        return Yardstick(self.spread, _outputs(predict, portions)[1].maximum(self.usual), self.usual)
 
-    def verdict(self, invariant: float, approximate: float) -> Verdict:
-        """The float64 error against two thresholds; an error that is NaN is `not invariant`."""
-        if self.error <= invariant:
-            return "invariant"
-        return "approximate" if self.error <= approximate else "not invariant"
+    def relative(self, changes: Changes) -> Changes:
+        """Changes relative to the spread; relative to the numbers that were rounded where an output is constant."""
+        return ratio(changes, torch.where(self.is_constant, self.rounded, self.spread))
 
 
 @torch.no_grad()
 def invariance_error(
-    predict: Predict, x: Float[Tensor, "sets n c"], permutations: Int[np.ndarray, "k n"], mask: Mask | None = None
-) -> Float[np.ndarray, " seeds"]:
-    """Largest relative change of each seed's outputs under any of the permutations, in the precision of x.
-
-    A mask moves with its objects. The change is relative to the seed's largest output, or to 1 where that is less:
-    logits have a unit of their own, in which one changes a probability by a quarter at most. A network whose output is
-    not finite has error NaN.
-    """
-
-    def moved(p: Int[np.ndarray, " n"]) -> Tensor:
-        return predict(act(p, x)) if mask is None else predict(act(p, x), mask[:, torch.as_tensor(p)])
-
-    outputs = moved(np.arange(x.shape[1]))
-    change = torch.zeros(len(outputs), dtype=x.dtype)
-    for p in permutations:
-        change = torch.maximum(change, (moved(p) - outputs).abs().amax((1, 2)))
-    return (change / outputs.abs().amax((1, 2)).clamp(min=1)).double().numpy()
-
-
-def certify(
     predict: Predict,
     x: Float[Tensor, "sets n c"],
-    group: PermutationGroup,
-    num_random: int,
-    draws: torch.Generator,
+    permutations: Permutations,
     mask: Mask | None = None,
-) -> Certificate:
-    """Measure invariance under the group's generators and random elements, in float64 and in float32."""
-    permutations = group.generators(), group.sample(num_random, draws).numpy()
-    errors = [
-        _worst(*invariance_error(predict, x.to(dtype), p, mask))
-        for dtype in (torch.float64, torch.float32)
-        for p in permutations
-    ]
-    return Certificate(*errors)
+    dtype: torch.dtype = torch.float64,
+) -> Float[np.ndarray, " seeds"]:
+    """Largest change of each seed's outputs under any of the permutations, relative to their spread over the bags.
 
-
-def certified(
-    name: str, claimed: PermutationGroup | None, predict: Predict, bags: Bags, limits: CertificateParams
-) -> dict[str, float | str]:
-    """The certificate under the group that a network claims, all permutations where it claims none, and its verdict.
-
-    Also the error under all permutations. PermsetError if the network claims invariance and has lost it.
+    A mask moves with its objects. A network whose output is not finite has error NaN.
     """
-    draws = generator(limits.seed, "certificate")
-    all_permutations = PermutationGroup.symmetric(bags.x.shape[1])
-    group = claimed or all_permutations
-    certificate = certify(predict, bags.x, group, limits.permutations, draws, bags.mask)
-    verdict = certificate.verdict(limits.invariant, limits.approximate)
-    if claimed and verdict != "invariant":
-        raise PermsetError(
-            f"{name}: claims to be invariant under {claimed}, but its relative error is {certificate.error:.3g}"
-        )
-    symmetric = certificate.error
-    if group != all_permutations:
-        permutations = all_permutations.sample(limits.permutations, draws).numpy()
-        symmetric = float(invariance_error(predict, bags.x.double(), permutations, bags.mask).max())
-    return {**certificate.as_dict(), "invariance_symmetric": symmetric, "group": str(group), "verdict": verdict}
-
-
-def example(bags: Bags) -> Float[Tensor, "1 n c"]:
-    """One bag without its padding, to be shown: the first of at least two objects, if there is one."""
-    if bags.mask is None:
-        return bags.x[:1]
-    sizes = bags.mask.sum(-1)
-    index = int((sizes >= 2).long().argmax())
-    return bags.x[index : index + 1, : max(1, int(sizes[index]))]
+    portions: list[Inputs] = [(x,) if mask is None else (x, mask)]
+    changes = changes_by(predict, portions, [permutations], dtype)
+    return yardstick(predict, portions).relative(changes).amax((1, 2)).numpy()
 
 
 @torch.no_grad()
-def show_permutations(
-    predict: Predict,
-    x: Float[Tensor, "1 n c"],
-    permutations: Int[np.ndarray, "k n"],
-    seed_index: int,
-    target: Target = BINARY,
-) -> list[tuple[str, float, float]]:
-    """The order, first output and reading of one bag as it is and under each permutation, for one seed."""
-    orders = [np.arange(x.shape[1]), *permutations]
-    outputs = torch.cat([predict(act(p, x))[seed_index] for p in orders])
-    readings = target.reading(outputs).tolist()
-    names = [" ".join(map(str, p)) for p in orders]
-    return list(zip(names, outputs[:, 0].tolist(), readings, strict=True))
+def yardstick(predict: Predict, portions: Sequence[Inputs]) -> Yardstick:
+    """From the outputs of all bags in float64 and in float32.
+
+    Where rounding moves an output by κ·ε in one precision, it does so in the other, each with an ε of its own. So the
+    difference between the two, over ε of float32, is κ: the size of the numbers that were rounded. That is at least
+    the output itself, and by chance little for a bag: it is taken to be at least what it is for nine bags out of ten.
+    """
+    outputs, rounded = _outputs(predict, portions)
+    ordered = outputs.sort(1).values
+    tenth = (outputs.shape[1] - 1) // 10
+    middle = ordered[:, -1 - tenth] - ordered[:, tenth]
+    spread = torch.where(middle > 0, middle, ordered[:, -1] - ordered[:, 0])
+    usual = rounded.sort(1).values[:, -1 - tenth, None]
+    return Yardstick(spread[:, None], rounded.maximum(usual), usual)
 
 
-def _worst(*errors: float) -> float:
-    """The largest; NaN if one is NaN, which Python's max may lose."""
-    return float(np.max(errors))
+def changes_by(
+    predict: Predict, portions: Sequence[Inputs], permutations: Sequence[Permutations], dtype: torch.dtype
+) -> Changes:
+    """The largest change of each output under any of the permutations, which are those of each portion of the bags."""
+    return torch.cat(
+        [_change(predict, _to(inputs, dtype), moves) for inputs, moves in zip(portions, permutations, strict=True)], 1
+    ).double()
+
+
+def changes_by_padding(predict: Predict, portions: Sequence[Inputs]) -> Changes:
+    """The change of each output by more padding, in float64."""
+    double = [_to(inputs, torch.float64) for inputs in portions]
+    return torch.cat([(predict(*lengthened(inputs)) - predict(*inputs)).abs() for inputs in double], 1)
+
+
+def ratio(changes: Changes, scale: Tensor) -> Changes:
+    """No change is none, whatever it is compared with."""
+    return torch.where(changes == 0, 0.0, changes / scale)
+
+
+def _outputs(predict: Predict, portions: Sequence[Inputs]) -> tuple[Changes, Changes]:
+    """Outputs in float64, and the size of the numbers that were rounded on the way to them; see `yardstick`."""
+    double, single = (
+        torch.cat([predict(*_to(inputs, dtype)).double() for inputs in portions], 1)
+        for dtype in (torch.float64, torch.float32)
+    )
+    return double, torch.maximum(double.abs(), (double - single).abs() / EPSILON)
+
+
+def _change(predict: Predict, inputs: Inputs, permutations: Permutations) -> Changes:
+    outputs = predict(*inputs)
+    changes = torch.zeros_like(outputs)
+    for p in permutations:
+        changes = torch.maximum(changes, (predict(*_moved(p, inputs)) - outputs).abs())
+    return changes
+
+
+def _moved(p: Int[np.ndarray, " n"], inputs: Inputs) -> Inputs:
+    x, *masks = inputs
+    return (act(p, x), masks[0][:, torch.as_tensor(p)]) if masks else (act(p, x),)
+
+
+def _to(inputs: Inputs, dtype: torch.dtype) -> Inputs:
+    x, *masks = inputs
+    return (x.to(dtype), masks[0]) if masks else (x.to(dtype),)

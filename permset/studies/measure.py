@@ -15,11 +15,11 @@ from permset import PermsetError
 from permset.config.experiment import Params
 from permset.data.batches import batches
 from permset.data.randomness import generator
-from permset.evaluation.invariance import invariance_error
+from permset.evaluation.certificate import under_claim
+from permset.evaluation.invariance import changes_by, yardstick
 from permset.evaluation.metrics import seed_metrics
 from permset.networks.networks import DeepSet, count_params
 from permset.studies.plan import Point
-from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import SetNetwork
 from permset.training.learning_curves import CURVES
 from permset.training.run import Run, open_run
@@ -107,15 +107,15 @@ def _tested(run: Run, state: State) -> dict[str, Float[np.ndarray, " seeds"]]:
     values = {name: np.array([one[name] for one in of_seeds]) for name in of_seeds[0]}
     if task.bayes_accuracy is not None:
         values["regret"] = task.bayes_accuracy - values["accuracy"]
-    bags = run.excerpt(limits.objects)
-    group = network.claimed_group(task.set_size) or PermutationGroup.symmetric(task.set_size)
-    random = group.sample(limits.shown, generator(limits.seed, "study")).numpy()
-    permutations = np.concatenate([group.generators(), random])
+    excerpt, draws = run.excerpt(limits.objects), generator(limits.seed, "study")
+    portions, groups = under_claim(network.claimed_group, excerpt)
+    permutations = [np.concatenate([g.generators(), g.sample(limits.shown, draws).numpy()]) for g in groups]
     outputs = partial(predict, network, state)
+    changes = changes_by(outputs, portions, permutations, torch.float64)
     return {
         **values,
-        "invariance": invariance_error(outputs, bags.x.double(), permutations, bags.mask),
-        "pooled_spread": _pooled_spread(network, state, bags.x.double()),
+        "invariance": yardstick(outputs, portions).relative(changes).amax((1, 2)).numpy(),
+        "pooled_spread": _pooled_spread(network, state, excerpt[-1].x.double()),
     }
 
 

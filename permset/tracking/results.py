@@ -104,7 +104,7 @@ def log_inputs(params: Params, name: str) -> None:
     log_bags(params.run(name).task, *arrays)
     saved = read_model(Path(f"models/{name}.pt"))
     best = unstack(run.network(), saved["state"], saved["best_seed"])
-    example = arrays[0][:2] if drawn else run.excerpt(2 * run.task.set_size).x.numpy()
+    example = arrays[0][:2] if drawn else run.excerpt(1)[-1].x[:2].numpy()
     log_network(
         best, example, run.task.target.outputs, params.run(name).takes_any_set_size, is_exportable(run.network())
     )

@@ -99,15 +99,23 @@ class Run:
                 outputs = predict(network, state, bags.x, bags.mask)
                 return [(outputs[seed], bags.y) for seed in seeds]
 
-    def excerpt(self, objects: int, test_set: Bags | None = None) -> Bags:
-        """Bags with about so many objects, padding included: the first of a test set, or from all over a file."""
-        count = max(1, objects // self.task.set_size)
+    def excerpt(self, objects: int, test_set: Bags | None = None) -> list[Bags]:
+        """Bags of about so many objects, in portions of like sizes: the first of a test set, or of each size in a file.
+
+        If one bag of each size has more objects than that, it is those bags.
+        """
         match self.task:
             case Collected(split=split):
-                places = torch.linspace(0, len(split) - 1, min(count, len(split))).round().long()
-                return split.collection.bags(places, self.task.set_size)
+                collection = split.collection
+                chosen = collection.of_all_sizes(objects)
+                lowest, portions = -1, []
+                for end in reversed(collection.like_sizes(0.0)):
+                    portion = chosen[(collection.sizes[chosen] > lowest) & (collection.sizes[chosen] <= end)]
+                    portions += [collection.bags(portion, end)] if len(portion) else []
+                    lowest = end
+                return portions
             case drawn:
-                return (test_set or drawn.test_set())[:count]
+                return [(test_set or drawn.test_set())[: max(1, objects // self.task.set_size)]]
 
 
 def open_run(params: Params, name: str) -> Run:
