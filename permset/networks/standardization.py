@@ -2,8 +2,9 @@
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from permset.data.targets import Real, Target
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import SetNetwork
 
@@ -43,6 +44,15 @@ class Standardized(SetNetwork):
 
     def claimed_group(self, set_size: int) -> PermutationGroup | None:
         return self.network.claimed_group(set_size)
+
+
+def unit_of_targets(network: nn.Module, target: Target) -> str | None:
+    """The buffer with the deviations of real targets, in whose units errors are minimised, if the network has them.
+
+    In units of their own, gradients of targets of small deviation would vanish in Adam's ε, and one of several targets
+    would count for the others.
+    """
+    return "target_deviation" if isinstance(network, Standardized) and isinstance(target, Real) else None
 
 
 def moments(values: Float[Tensor, "rows c"]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:

@@ -20,6 +20,7 @@ from permset import PermsetError
 from permset.data.batches import Draw, Part, TrainingData, batches
 from permset.data.randomness import generator
 from permset.data.targets import BINARY, Target
+from permset.networks.standardization import unit_of_targets
 from permset.symmetry.symmetrizers import SetNetwork
 from permset.training.compiled import Step, compile_step
 from permset.training.flops import flops
@@ -94,17 +95,24 @@ def train(
         for i in range(len(drawn[0]["y"])):
             optimizer.param_groups[0]["lr"] = settings.rate(len(history))
             optimizer.zero_grad()
-            loss = _loss(model, [{key: value[i] for key, value in part.items()} for part in drawn], data, target)
-            loss.backward()
+            parts = [{key: value[i] for key, value in part.items()} for part in drawn]
+            minimised, loss = _losses(model, parts, data, target)
+            minimised.backward()
             optimizer.step()
             history.append(loss.item())
     return model, history
 
 
-def _loss(model: nn.Module, parts: Sequence[Part], data: TrainingData, target: Target) -> Tensor:
-    """The loss of one network on the parts of a batch."""
-    losses = [target.loss(model(**{k: v for k, v in part.items() if k != "y"}), part["y"]) for part in parts]
-    return torch.stack([share * loss for share, loss in zip(data.shares, losses, strict=True)]).sum()
+def _losses(model: nn.Module, parts: Sequence[Part], data: TrainingData, target: Target) -> tuple[Tensor, Tensor]:
+    """The loss of one network on the parts of a batch: the one that is minimised, and in the units of the labels."""
+    pairs = [(model(**{k: v for k, v in part.items() if k != "y"}), part["y"]) for part in parts]
+    name = unit_of_targets(model, target)
+    one = torch.ones(())
+    minimised, plain = (
+        torch.stack([s * target.loss(z / scale, y / scale) for s, (z, y) in zip(data.shares, pairs, strict=True)]).sum()
+        for scale in (one if name is None else model.get_buffer(name), one)
+    )
+    return minimised, plain
 
 
 def train_seeds(
@@ -162,7 +170,7 @@ def costs(build: Build, data: TrainingData, settings: Settings, target: Target =
     network = build()
     drawn = next(batches(data, 1, settings.batch_size, 0, torch.device("cpu"), draws_of(network)))
     parts = [{key: value[0] for key, value in part.items()} for part in drawn]
-    step = flops(lambda: _loss(network, parts, data, target).backward())
+    step = flops(lambda: _losses(network, parts, data, target)[0].backward())
     typical = data.typical(settings.batch_size)
     bag = flops(lambda: network(typical))
     return {"training_gflop": settings.steps * step / 1e9, "bag_kflop": bag / 1e3}
@@ -232,7 +240,8 @@ def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None
             parts = [_side_by_side(part) for part in zip(*draws, strict=True)]
             if step is None:
                 first = [{key: value[0] for key, value in part.items()} for part in parts]
-                step = compile_step(networks[0], state, buffers, block.target.loss, data.shares, first)
+                unit = unit_of_targets(networks[0], block.target)
+                step = compile_step(networks[0], state, buffers, block.target.loss, data.shares, first, unit)
             done = sum(map(len, history))  # not what the bar has counted, which is nothing where it is not shown
             rates = [settings.rate(done + i) for i in range(len(parts[0]["y"]))]
             losses = _take_steps(partial(step, weights, fitted), weights, optimizer, parts, rates)

@@ -6,7 +6,7 @@ from small_trainings import NETWORKS
 from torch.nn import functional as F
 
 from permset.data.targets import binary_cross_entropy
-from permset.training.compiled import compile_step
+from permset.training.compiled import _fast_tanh, compile_step
 from permset.training.stack import stack
 from permset.training.train import initialise
 
@@ -33,3 +33,10 @@ def test_the_loss_is_stable_where_the_sigmoid_saturates() -> None:
     torch.testing.assert_close(binary_cross_entropy(logits, labels), expected)
     naive = -(labels * logits.sigmoid().log() + (1 - labels) * (1 - logits.sigmoid()).log()).mean()
     assert not torch.isfinite(naive)
+
+
+def test_the_fast_tanh_is_right_to_a_few_parts_in_a_hundred_thousand_of_any_value() -> None:
+    sizes = torch.logspace(-30, 30, 100_001)
+    x = torch.cat([sizes, -sizes, torch.zeros(1)])
+    torch.testing.assert_close(_fast_tanh(x), x.double().tanh().float(), rtol=3e-5, atol=0)
+    assert _fast_tanh(torch.tensor([torch.nan])).isnan()

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 import torch
 from small_trainings import AVERAGES, FRESH, NETWORKS, ODD, SETTINGS, TASK
-from torch import nn
+from torch import Tensor, nn
 
 from permset import PermsetError
-from permset.data.bags import Bags
-from permset.data.batches import Fixed, Fresh
+from permset.data.bags import Bags, Collection
+from permset.data.batches import Fixed, Fresh, Split
 from permset.data.randomness import generator
+from permset.data.splits import TEST, TRAINING, VALIDATION
+from permset.data.targets import Real
+from permset.networks.networks import DeepSet
+from permset.networks.standardization import Standardized
 from permset.training.settings import Settings
-from permset.training.stack import unstack
+from permset.training.stack import predict, unstack
 from permset.training.train import Build, Trained, best_seed, choose_device, initialise, train, train_seeds
 from permset.training.workers import seed_workers
 
@@ -130,3 +134,67 @@ def test_a_missing_gpu_is_told() -> None:
         assert choose_device("auto") == torch.device("cpu")
         with pytest.raises(PermsetError, match="device: no CUDA device was found"):
             choose_device("cuda")
+
+
+def collection_of(targets: Tensor, seed: int = 0) -> Split:
+    """Bags of three objects with these targets, of which each part of a hundred is for validation and for test."""
+    draws = torch.Generator().manual_seed(seed)
+    x = torch.randn(len(targets), 3, 1, generator=draws)
+    roles = torch.full((1, len(targets)), TRAINING)
+    roles[:, :100], roles[:, 100:200] = VALIDATION, TEST
+    sizes = torch.full((len(targets),), 3)
+    mean = x.mean(1)
+    return Split(Collection(x.flatten(0, 1), sizes, mean * targets), roles, real=True)
+
+
+def standardised(outputs: int) -> nn.Module:
+    return Standardized(
+        DeepSet(1, [16, 16], [16], element_activation="silu", pooling="mean", outputs=outputs), 1, outputs
+    )
+
+
+def explained(split: Split, trained: Trained, outputs: int) -> list[float]:
+    """R² of each target on the test bags, for the first seed."""
+    bags = split.collection.bags(split.bags_of(0, TEST))
+    z = predict(standardised(outputs), trained.state, bags.x, bags.mask)[0].double()
+    y = bags.y.double()
+    return (1 - (z - y).square().mean(0) / (y - y.mean(0)).square().mean(0)).tolist()
+
+
+REGRESSION = Settings(
+    steps=600, batch_size=64, learning_rate=0.01, schedule="cosine", measure_every=100, measure_sets=20
+)
+
+
+@pytest.mark.parametrize("scales", [[1.0], [1e-4], [1e-6], [1e6], [1.0, 1e-3], [1e4, 1e-5]])
+def test_real_targets_are_learnt_whatever_their_units(scales: list[float]) -> None:
+    split = collection_of(torch.tensor(scales).expand(1200, -1))
+    trained = train_seeds(partial(standardised, len(scales)), split, REGRESSION, [0], target=Real(len(scales)))
+    assert min(explained(split, trained, len(scales))) > 0.99
+
+
+def test_losses_of_real_targets_are_in_the_units_of_the_file() -> None:
+    histories, curves = [], []
+    for scale in (1.0, 1024.0):  # a power of two, which rounds nothing
+        split = collection_of(torch.full((400, 1), scale))
+        trained = train_seeds(
+            partial(standardised, 1), split, replace(REGRESSION, steps=50, measure_every=50), [0], target=Real(1)
+        )
+        histories.append(trained.history)
+        curves.append(trained.curves[0, 0])
+    np.testing.assert_allclose(histories[1], histories[0] * 1024**2, rtol=1e-3)
+    np.testing.assert_allclose(curves[1], curves[0] * 1024**2, rtol=1e-3)
+
+
+def test_real_targets_of_two_units_are_learnt_at_once_as_one_by_one() -> None:
+    split = collection_of(torch.tensor([3.0, 0.01]).expand(400, -1))
+    build, target = partial(standardised, 2), Real(2)
+    settings = replace(REGRESSION, steps=30, schedule="constant")
+    together = train_seeds(build, split, settings, [0, 5], target=target)
+    for i, seed in enumerate([0, 5]):
+        alone, history = train(initialise(build, seed), split, settings, seed, target)
+        np.testing.assert_allclose(together.history[:, i], history, rtol=1e-4)
+        bags = split.collection.bags(split.bags_of(seed, TEST))
+        torch.testing.assert_close(
+            unstack(build(), together.state, i)(bags.x, bags.mask), alone(bags.x, bags.mask), rtol=1e-3, atol=1e-4
+        )
