@@ -30,9 +30,9 @@ CLAIMABLE = "invariant", "constant"
 class Certificate:
     """Largest changes of outputs, relative to how far outputs of different bags are apart, the worst over seeds.
 
-    A network that is exactly invariant under a group's generators is so under all of its elements, which are their
-    products. Random elements are measured as well, since an error may add up along a product. All of it holds for the
-    bags on which it was measured.
+    A function that never changes under a group's generators never changes under its elements, which are products of
+    them. Random elements are measured as well, since an error may add up along a product. What is measured holds for
+    the bags on which it was measured.
     """
 
     generators: float
