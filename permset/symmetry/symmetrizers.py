@@ -48,7 +48,7 @@ class Canonicalization(SetNetwork):
     "lexicographic" sorts by the first channel, ties by the second, and so on; "norm" by the norm, ties
     lexicographically. Objects that tie in everything are equal, so that the result is the same to the last
     bit in whatever order they came. "channels" sorts each channel on its own, which forgets which values
-    belong to one object. Gradients flow through the values.
+    belong to one object. Gradients flow through the values. −0.0 is taken for 0.0, with which it ties.
     """
 
     def __init__(self, network: nn.Module, order: Order = "lexicographic"):
@@ -63,11 +63,12 @@ class Canonicalization(SetNetwork):
 
     def canonical(self, x: Objects, mask: Mask | None = None) -> Objects:
         """Padding comes last, as zeros."""
-        x = without_padding(x, mask)
+        x = _without_signed_zeros(without_padding(x, mask))
         if self.order == "channels":
             if mask is None:
                 return x.sort(-2).values
-            x = without_padding(x, mask, torch.inf).sort(-2).values
+            # Infinity comes before NaN, so that padding of NaN comes last whatever the objects hold.
+            x = without_padding(x, mask, torch.nan).sort(-2).values
             return without_padding(x, mask.sort(dim=-1, descending=True).values)
         keys = [x[..., channel] for channel in range(x.shape[-1])]
         if self.order == "norm":
@@ -116,7 +117,7 @@ class GroupAverage(SetNetwork):
 
     def forward(self, x: Objects, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
         x, mask = resize(x, mask, self.group.degree)
-        objects = _with_mask(x, mask)
+        objects = _without_signed_zeros(_with_mask(x, mask))
         if permutations is not None:
             return _mean(_call(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
         bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
@@ -214,8 +215,15 @@ def _distinct(
     rows = bags.flatten(1).cpu().numpy()
     _, first, bag_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     bags = bags[torch.as_tensor(first, device=bags.device)]
-    equal = (bags.unsqueeze(-2) == bags.unsqueeze(-3)).all(-1)
+    # Every object equals itself, also one that holds NaN.
+    itself = torch.eye(bags.shape[-2], dtype=torch.bool, device=bags.device)
+    equal = (bags.unsqueeze(-2) == bags.unsqueeze(-3)).all(-1) | itself
     return bags, equal.int().argmax(-1).cpu().numpy(), bag_of.ravel()
+
+
+def _without_signed_zeros(x: Objects) -> Objects:
+    """0.0 for −0.0, which compare as equal: the order of the two, and which of them is met, would be left to chance."""
+    return x + 0.0
 
 
 def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
