@@ -118,6 +118,8 @@ class GroupAverage(SetNetwork):
     def forward(self, x: Objects, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
         x, mask = resize(x, mask, self.group.degree)
         objects = _without_signed_zeros(_with_mask(x, mask))
+        if permutations is None and not objects.numel():  # No bags: one arrangement gives the outputs their shape.
+            permutations = torch.arange(self.group.degree, device=x.device).expand(*x.shape[:-2], 1, -1)
         if permutations is not None:
             return _mean(_call(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
         bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
