@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from permset import PermsetError
 from permset.data.batches import Draw, Part, TrainingData, batches
-from permset.data.randomness import generator
+from permset.data.randomness import drawing, generator
 from permset.data.targets import BINARY, Target
 from permset.networks.standardization import unit_of_targets
 from permset.symmetry.symmetrizers import SetNetwork
@@ -75,8 +75,7 @@ def draws_of(network: nn.Module) -> Draw:
 
 def initialise(build: Build, seed: int) -> nn.Module:
     """A network with the weights of this seed; torch's own generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(generator(seed, "weights").get_state())
+    with drawing(generator(seed, "weights")):
         return build()
 
 

@@ -1,5 +1,7 @@
 """Seeds at once against one by one, and what a seed learns against whatever runs beside it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -89,6 +91,40 @@ def test_initialising_leaves_torchs_generator_alone() -> None:
     first, again = initialise(NETWORKS["mlp"], 4), initialise(NETWORKS["mlp"], 4)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True))
+
+
+class Slow(nn.Module):
+    """Lets other threads run while it draws its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weights = []
+        for _ in range(5):
+            weights.append(torch.randn(3))
+            time.sleep(1e-4)
+        self.weight = nn.Parameter(torch.stack(weights))
+
+
+def test_a_seed_has_its_weights_whatever_other_threads_do() -> None:
+    def weights(seed: int) -> Tensor:
+        return initialise(Slow, seed).weight.detach()  # type: ignore[union-attr, operator, return-value]
+
+    before = torch.get_rng_state()
+    alone = torch.stack([weights(seed) for seed in range(64)])
+    with ThreadPoolExecutor(4) as threads:
+        together = torch.stack(list(threads.map(weights, range(64))))
+    assert torch.equal(together, alone)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_build_that_fails_or_initialises_others_leaves_torchs_generator_alone() -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError):
+        initialise(lambda: torch.randn(int(1 / 0)), 0)  # type: ignore[arg-type, return-value]
+    nested = initialise(lambda: nn.ModuleList([initialise(Slow, 1), Slow()]), 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    for part, seed in zip(nested.children(), (1, 2), strict=True):
+        assert torch.equal(part.weight, initialise(Slow, seed).weight)  # type: ignore[arg-type]
 
 
 class Exploding(nn.Module):
