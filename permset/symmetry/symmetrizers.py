@@ -1,4 +1,4 @@
-"""Ways to make any network respect a group: each wraps a network that maps (*batch, n, c) to (*batch, outputs).
+"""Ways to make any network respect a group: each wraps a network that maps (sets, n, c) to (sets, outputs).
 
 What is random in training comes from outside: `draw` makes permutations (sets, k, n), and `forward` takes
 them beside the bags. Without them, `forward` is the network as it is used and evaluated. A mask moves with
@@ -28,7 +28,11 @@ ELEMENTS_AT_ONCE = 8
 
 
 class SetNetwork(nn.Module):
-    """What training and certificates ask of a network on bags; any other nn.Module is taken to answer as this one."""
+    """What training and certificates ask of a network on bags; any other nn.Module is taken to answer as this one.
+
+    It maps bags with any leading axes, (*batch, n, c), to (*batch, outputs); any other module only has to map
+    (sets, n, c) to (sets, outputs).
+    """
 
     def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"] | None:
         """Random permutations that `forward` takes in training beside so many bags; none by default."""
@@ -57,9 +61,8 @@ class Canonicalization(SetNetwork):
         self.order = order
 
     def forward(self, x: Objects, mask: Mask | None = None) -> Logits:
-        if mask is None:
-            return self.network(self.canonical(x))
-        return self.network(self.canonical(x, mask), mask.sort(dim=-1, descending=True).values)
+        there = None if mask is None else mask.sort(dim=-1, descending=True).values
+        return _call(self.network, self.canonical(x, mask), there)
 
     def canonical(self, x: Objects, mask: Mask | None = None) -> Objects:
         """Padding comes last, as zeros."""
@@ -121,7 +124,7 @@ class GroupAverage(SetNetwork):
         if permutations is None and not objects.numel():  # No bags: one arrangement gives the outputs their shape.
             permutations = torch.arange(self.group.degree, device=x.device).expand(*x.shape[:-2], 1, -1)
         if permutations is not None:
-            return _mean(_call(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
+            return _mean(_on_objects(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
         bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
         kinds, kind_of = np.unique(patterns, axis=0, return_inverse=True)
         means, places = [], []
@@ -141,7 +144,7 @@ class GroupAverage(SetNetwork):
         size = max(1, self.at_once // len(bags))
         for elements in arrangements(self.group, pattern, size):
             p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
-            mean.add(_call(self.network, bags[:, p], masked))
+            mean.add(_on_objects(self.network, bags[:, p], masked))
         return mean.logits()
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
@@ -176,10 +179,10 @@ class SampledGroupAverage(SetNetwork):
         x, mask = resize(x, mask, self.group.degree)
         objects, masked = _with_mask(x, mask), mask is not None
         if permutations is not None:
-            return _mean(_call(self.network, _arrange(objects, permutations), masked), self.averaged)
+            return _mean(_on_objects(self.network, _arrange(objects, permutations), masked), self.averaged)
         mean = _Mean(self.averaged)
         for p in self.permutations.split(ELEMENTS_AT_ONCE):
-            mean.add(_call(self.network, objects[..., p, :], masked))
+            mean.add(_on_objects(self.network, objects[..., p, :], masked))
         return mean.logits()
 
 
@@ -198,7 +201,7 @@ class PermutationAugmentation(SetNetwork):
         objects = _with_mask(x, mask)
         if permutations is not None:
             objects = _arrange(objects, permutations).squeeze(-3)
-        return _call(self.network, objects, mask is not None)
+        return _on_objects(self.network, objects, mask is not None)
 
 
 def _distinct(
@@ -233,8 +236,19 @@ def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
     return x if mask is None else torch.cat([x, mask.unsqueeze(-1).to(x)], -1)
 
 
-def _call(network: nn.Module, objects: Objects, masked: bool) -> Logits:
-    return network(objects[..., :-1], objects[..., -1] > 0) if masked else network(objects)
+def _on_objects(network: nn.Module, objects: Objects, masked: bool) -> Logits:
+    """Outputs for what `_with_mask` has made."""
+    return _call(network, objects[..., :-1], objects[..., -1] > 0) if masked else _call(network, objects, None)
+
+
+def _call(network: nn.Module, x: Objects, mask: Mask | None) -> Logits:
+    """Outputs of any network; one that need not take more leading axes gets them as one, (sets, n, c)."""
+    inputs = (x,) if mask is None else (x, mask)
+    if isinstance(network, SetNetwork):
+        return network(*inputs)
+    batch = x.shape[:-2]
+    outputs = network(*(tensor.reshape(math.prod(batch), *tensor.shape[len(batch) :]) for tensor in inputs))
+    return outputs.reshape(*batch, *outputs.shape[1:])
 
 
 def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Float[Tensor, "*batch k n c"]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal, getcontext
 from math import comb, factorial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -318,3 +319,87 @@ def test_an_object_that_holds_nan_is_not_taken_for_another() -> None:
     for group in (GROUPS["D_4"], PermutationGroup.symmetric(4)):
         each = torch.stack([Numbers()(act(p, x)) for p in group.elements()])
         torch.testing.assert_close(GroupAverage(Numbers(), group)(x), each.mean(0))
+
+
+class Convolved(nn.Module):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.convolution, self.out = nn.Conv1d(CHANNELS, 4, 3, padding=1), nn.Linear(4 * n, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.convolution(x.mT).tanh().flatten(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.recurrent, self.out = nn.GRU(CHANNELS, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.recurrent(x)[0][:, -1])
+
+
+class Masked(nn.Module):
+    """Takes bags (sets, n, channels) and a mask (sets, n), and nothing else."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear((CHANNELS + 1) * n, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert x.dim() == 3
+        there = torch.ones_like(x[..., 0]) if mask is None else mask.to(x)
+        assert there.shape == x.shape[:2]
+        return self.layer(torch.cat([x, there.unsqueeze(-1)], -1).flatten(1).tanh())
+
+
+OF_ONES_OWN: dict[str, Callable[[int], nn.Module]] = {
+    "flat": lambda n: nn.Sequential(nn.Flatten(), nn.Linear(n * CHANNELS, 8), nn.Tanh(), nn.Linear(8, 1)),
+    "convolved": Convolved,
+    "recurrent": Recurrent,
+    "masked": Masked,
+}
+WRAPPERS: dict[str, Callable[[nn.Module, PermutationGroup], Any]] = {
+    "average": GroupAverage,
+    "average, few at once": lambda network, group: GroupAverage(network, group, at_once=7),
+    "average of the canonical": lambda network, group: GroupAverage(Canonicalization(network), group),
+    "sampled average": lambda network, group: SampledGroupAverage(network, group, 9, 2, generator(0, "average")),
+    "canonical": lambda network, group: Canonicalization(network),
+    "augmentation": PermutationAugmentation,
+    "augmented average": lambda network, group: PermutationAugmentation(GroupAverage(network, group), group),
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("name", OF_ONES_OWN)
+def test_a_network_of_ones_own_sees_sets_objects_and_channels(name: str, wrapper: str) -> None:
+    group, x = GROUPS["C_6"], bags("different objects", 6)
+    network = WRAPPERS[wrapper](OF_ONES_OWN[name](6), group).double()
+    outputs = network(x)
+    assert outputs.shape == (30, 1)
+    torch.testing.assert_close(network(x[:12].view(3, 4, 6, CHANNELS)), outputs[:12].view(3, 4, 1))
+    torch.testing.assert_close(network(x[3]), outputs[3])
+    draws = network.draw(30, generator(0, "permutations"))
+    if draws is not None:
+        assert network(x, permutations=draws).shape == (30, 1)
+    if "average" in wrapper and wrapper != "sampled average":
+        each = torch.stack([network(act(p, x)) for p in group.elements()])
+        torch.testing.assert_close(each, outputs.expand_as(each))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_its_mask_moves_with_its_objects(wrapper: str) -> None:
+    group, x = GROUPS["C_6"], bags("different objects", 6)
+    network = WRAPPERS[wrapper](Masked(6), group).double()
+    mask = torch.arange(6) < torch.arange(30).unsqueeze(-1) % 7
+    outputs = network(x, mask)
+    assert outputs.shape == (30, 1)
+    moved = torch.where(mask.unsqueeze(-1), x, 9.0)
+    torch.testing.assert_close(network(moved, mask), outputs)
+    assert not torch.allclose(network(moved), outputs), "the control: padding would be seen"
+    if wrapper == "average":
+        x = torch.where(mask.unsqueeze(-1), x, 0.0)
+        each = torch.stack(
+            [network.network(act(p, x), mask[:, torch.as_tensor(p.astype(int))]) for p in group.elements()]
+        )
+        torch.testing.assert_close(outputs, each.mean(0))
