@@ -399,7 +399,6 @@ def test_its_mask_moves_with_its_objects(wrapper: str) -> None:
     assert not torch.allclose(network(moved), outputs), "the control: padding would be seen"
     if wrapper == "average":
         x = torch.where(mask.unsqueeze(-1), x, 0.0)
-        each = torch.stack(
-            [network.network(act(p, x), mask[:, torch.as_tensor(p.astype(int))]) for p in group.elements()]
-        )
+        elements = [torch.as_tensor(p.astype(int)) for p in group.elements()]
+        each = torch.stack([network.network(x[:, p], mask[:, p]) for p in elements])
         torch.testing.assert_close(outputs, each.mean(0))
