@@ -84,8 +84,10 @@ def train(
 ) -> tuple[nn.Module, list[float]]:
     """The exercise's own form: train one model by Adam on batch after batch; gives it back with its loss history.
 
-    The same data and, to rounding, the same result as `train_seeds` for this seed.
+    The same data and, to rounding, the same result as `train_seeds` for this seed. It comes back in evaluation mode, in
+    which an output does not depend on the other bags of a batch.
     """
+    model.train()
     device = next(model.parameters()).device
     prepare(model, data, seed)
     optimizer = settings.optimizer(list(model.parameters()))
@@ -99,7 +101,7 @@ def train(
             minimised.backward()
             optimizer.step()
             history.append(loss.item())
-    return model, history
+    return model.eval(), history
 
 
 def _losses(model: nn.Module, parts: Sequence[Part], data: TrainingData, target: Target) -> tuple[Tensor, Tensor]:

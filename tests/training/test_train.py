@@ -234,3 +234,27 @@ def test_real_targets_of_two_units_are_learnt_at_once_as_one_by_one() -> None:
         torch.testing.assert_close(
             unstack(build(), together.state, i)(bags.x, bags.mask), alone(bags.x, bags.mask), rtol=1e-3, atol=1e-4
         )
+
+
+class Normalised(nn.Module):
+    """A network with BatchNorm and Dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(10, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Tanh(), nn.Linear(8, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def test_a_trained_model_gives_a_bag_one_output_whatever_the_batch() -> None:
+    x = TASK.sample(30, generator(0, "test")).x
+    model = initialise(Normalised, 0).eval()
+    statistics = model.layers[2].running_mean.clone()  # type: ignore[union-attr, index]
+    model, _ = train(model, FRESH, SETTINGS)
+    assert not torch.equal(model.layers[2].running_mean, statistics), "it was trained in training mode"  # type: ignore[union-attr, index]
+    assert not model.training
+    torch.testing.assert_close(model(x[:3]), model(x)[:3])
+    assert not torch.allclose(model.train()(x[:3]), model(x)[:3]), "the control"
