@@ -323,3 +323,13 @@ def test_dropout_of_a_single_model_depends_on_the_seed_alone() -> None:
         assert torch.equal(torch.get_rng_state(), before)
     assert histories[0] == histories[1]
     assert histories[0] != train(initialise(layered, 0), FRESH, SHORT, 0)[1], "the control: it drops something"
+
+
+def test_seeds_drop_other_things_though_they_learn_the_same_bags_from_the_same_weights() -> None:
+    bags, settings = TASK.sample(34, generator(0, "bags")), Settings(2, 34, 0.01)
+    data = Fresh(lambda sets, draws: Bags(bags.x.repeat(sets // 34, 1, 1), bags.y.repeat(sets // 34, 1)))
+    for layers, differ in (([nn.Dropout(0.5)], True), ([], False)):
+        build = partial(initialise, partial(layered, *layers), 0)
+        history = train_seeds(build, data, settings, [0, 1, 8]).history[0]
+        singles = [train(build(), data, settings, seed)[1][0] for seed in (0, 1)]
+        assert (len(set(history.tolist())), len(set(singles))) == ((3, 2) if differ else (1, 1))
