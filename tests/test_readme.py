@@ -2,9 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from committed import ROOT, check_out, committed
+from torch import Tensor, nn
 
 from permset.report.tables import markdown
 from stages.readme import readme
@@ -62,3 +65,24 @@ def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert printed.startswith("62\n")
     assert "\ninvariant " in printed
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.recurrent, self.out = nn.GRU(2, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.recurrent(x)[0][:, -1])
+
+
+@pytest.mark.parametrize(
+    "my_network", [nn.Sequential(nn.Flatten(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3)), Recurrent()]
+)
+def test_its_wrapper_takes_a_network_of_ones_own(my_network: nn.Module) -> None:
+    [code] = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {"my_network": my_network}
+    exec(code, names)
+    x = torch.randn(5, 10, 2)
+    torch.testing.assert_close(names["network"](x.roll(1, 1)), names["network"](x))
+    assert not torch.allclose(my_network(x.roll(1, 1)), my_network(x)), "the control"

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from permset import PermsetError
@@ -16,7 +16,16 @@ from permset.data.bags import Bags
 from permset.data.masks import Mask, resize
 from permset.data.randomness import generator
 from permset.data.targets import BINARY, Target
-from permset.evaluation.invariance import Changes, Predict, Yardstick, changes_by, changes_by_padding, ratio, yardstick
+from permset.evaluation.invariance import (
+    Changes,
+    Predict,
+    Yardstick,
+    as_used,
+    changes_by,
+    changes_by_padding,
+    ratio,
+    yardstick,
+)
 from permset.evaluation.probes import Inputs, probes
 from permset.symmetry.groups import PermutationGroup, act
 
@@ -79,7 +88,7 @@ class Certificate:
 
 
 def certify(
-    predict: Predict,
+    predict: Predict | nn.Module,
     x: Float[Tensor, "sets n c"],
     group: PermutationGroup,
     num_random: int,
@@ -90,8 +99,10 @@ def certify(
     """Measure invariance under the group's generators and random elements, in float64 and in float32.
 
     Also on bags that are made of these, sorted or with objects that are alike, and with more padding where there is a
-    mask. Progress is shown under the name, if one is given.
+    mask. A module is measured in evaluation mode. Progress is shown under the name, if one is given.
     """
+    if isinstance(predict, nn.Module):
+        predict = as_used(predict)
     portions: list[Inputs] = [(x,) if mask is None else (x, mask)]
     return certify_portions(predict, portions, [group], num_random, draws, name)
 

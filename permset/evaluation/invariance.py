@@ -1,12 +1,13 @@
 """How far a network's outputs change under permutations, compared with how far outputs of different bags are apart."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from permset.data.masks import Mask
 from permset.evaluation.probes import Inputs, lengthened
@@ -45,6 +46,12 @@ class Yardstick(NamedTuple):
     def relative(self, changes: Changes) -> Changes:
         """Changes relative to the spread; relative to the numbers that were rounded where an output is constant."""
         return ratio(changes, torch.where(self.is_constant, self.rounded, self.spread))
+
+
+def as_used(network: nn.Module) -> Predict:
+    """Outputs of one network, in evaluation mode and in the precision of the bags; the module stays as it is."""
+    used = copy.deepcopy(network).eval()
+    return lambda *inputs: used.to(inputs[0])(*inputs)[None]
 
 
 @torch.no_grad()

@@ -46,6 +46,7 @@ class MAB(nn.Module):
         # The other backends have no batching rule: under vmap they would take the seeds one after the other.
         with sdpa_kernel(SDPBackend.MATH):
             attended = F.scaled_dot_product_attention(q, k, v, None if mask is None else mask[..., None, None, :])
+        attended = attended.expand(*k.shape[:-2], *q.shape[-2:])  # Of no keys it has the queries' axes alone.
         h = self.norms[0](query + attended.transpose(-3, -2).flatten(-2))
         return self.norms[1](h + F.relu(self.out(h)))
 

@@ -1,7 +1,8 @@
 """Networks on bags.
 
 Every network maps bags (*batch, n, channels), and a mask (*batch, n) where their sizes differ, to (*batch, outputs):
-one logit, of which `torch.sigmoid` is a probability, a logit for each class, or real numbers.
+one logit, of which `torch.sigmoid` is a probability, a logit for each class, or real numbers. What is
+pooled of an empty bag is zero, whatever the pooling, and attention over it adds nothing. No bags give (0, outputs).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """Pooling: one vector from the objects of a bag; and set norm, which normalises over a whole bag.
 
-An empty bag counts as a bag of zeros: every pooling here gives zeros for it, and zero gradients.
+An empty bag, of padding alone or of no places, counts as a bag of zeros: every pooling here gives zeros for it, and
+zero gradients.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from permset.config.kinds import PoolingKind
 from permset.data.elementary import log_sum_exp
@@ -74,8 +76,10 @@ def _mean_of_all(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Ten
 
 def _zeros_if_empty(
     x: Float[Tensor, "*batch n c"], mask: Mask | None
-) -> tuple[Float[Tensor, "*batch n c"], Mask | None]:
+) -> tuple[Float[Tensor, "*batch _ c"], Mask | None]:
     """Zeros in the padding; and where there is nothing else, all of them as objects: nothing is divided by none."""
+    if x.shape[-2] == 0:
+        return F.pad(x, (0, 0, 0, 1)), None
     return (x, None) if mask is None else (without_padding(x, mask), mask | ~mask.any(-1, keepdim=True))
 
 

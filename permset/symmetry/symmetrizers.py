@@ -1,4 +1,4 @@
-"""Ways to make any network respect a group: each wraps a network that maps (*batch, n, c) to (*batch, outputs).
+"""Ways to make any network respect a group: each wraps a network that maps (sets, n, c) to (sets, outputs).
 
 What is random in training comes from outside: `draw` makes permutations (sets, k, n), and `forward` takes
 them beside the bags. Without them, `forward` is the network as it is used and evaluated. A mask moves with
@@ -28,7 +28,11 @@ ELEMENTS_AT_ONCE = 8
 
 
 class SetNetwork(nn.Module):
-    """What training and certificates ask of a network on bags; any other nn.Module is taken to answer as this one."""
+    """What training and certificates ask of a network on bags; any other nn.Module is taken to answer as this one.
+
+    It maps bags with any leading axes, (*batch, n, c), to (*batch, outputs); any other module only has to map
+    (sets, n, c) to (sets, outputs).
+    """
 
     def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"] | None:
         """Random permutations that `forward` takes in training beside so many bags; none by default."""
@@ -48,7 +52,7 @@ class Canonicalization(SetNetwork):
     "lexicographic" sorts by the first channel, ties by the second, and so on; "norm" by the norm, ties
     lexicographically. Objects that tie in everything are equal, so that the result is the same to the last
     bit in whatever order they came. "channels" sorts each channel on its own, which forgets which values
-    belong to one object. Gradients flow through the values.
+    belong to one object. Gradients flow through the values. −0.0 is taken for 0.0, with which it ties.
     """
 
     def __init__(self, network: nn.Module, order: Order = "lexicographic"):
@@ -57,17 +61,17 @@ class Canonicalization(SetNetwork):
         self.order = order
 
     def forward(self, x: Objects, mask: Mask | None = None) -> Logits:
-        if mask is None:
-            return self.network(self.canonical(x))
-        return self.network(self.canonical(x, mask), mask.sort(dim=-1, descending=True).values)
+        there = None if mask is None else mask.sort(dim=-1, descending=True).values
+        return _call(self.network, self.canonical(x, mask), there)
 
     def canonical(self, x: Objects, mask: Mask | None = None) -> Objects:
         """Padding comes last, as zeros."""
-        x = without_padding(x, mask)
+        x = _without_signed_zeros(without_padding(x, mask))
         if self.order == "channels":
             if mask is None:
                 return x.sort(-2).values
-            x = without_padding(x, mask, torch.inf).sort(-2).values
+            # Infinity comes before NaN, so that padding of NaN comes last whatever the objects hold.
+            x = without_padding(x, mask, torch.nan).sort(-2).values
             return without_padding(x, mask.sort(dim=-1, descending=True).values)
         keys = [x[..., channel] for channel in range(x.shape[-1])]
         if self.order == "norm":
@@ -116,9 +120,11 @@ class GroupAverage(SetNetwork):
 
     def forward(self, x: Objects, mask: Mask | None = None, permutations: Permutations | None = None) -> Logits:
         x, mask = resize(x, mask, self.group.degree)
-        objects = _with_mask(x, mask)
+        objects = _without_signed_zeros(_with_mask(x, mask))
+        if permutations is None and not objects.numel():  # No bags: one arrangement gives the outputs their shape.
+            permutations = torch.arange(self.group.degree, device=x.device).expand(*x.shape[:-2], 1, -1)
         if permutations is not None:
-            return _mean(_call(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
+            return _mean(_on_objects(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
         bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
         kinds, kind_of = np.unique(patterns, axis=0, return_inverse=True)
         means, places = [], []
@@ -138,7 +144,7 @@ class GroupAverage(SetNetwork):
         size = max(1, self.at_once // len(bags))
         for elements in arrangements(self.group, pattern, size):
             p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
-            mean.add(_call(self.network, bags[:, p], masked))
+            mean.add(_on_objects(self.network, bags[:, p], masked))
         return mean.logits()
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
@@ -173,10 +179,10 @@ class SampledGroupAverage(SetNetwork):
         x, mask = resize(x, mask, self.group.degree)
         objects, masked = _with_mask(x, mask), mask is not None
         if permutations is not None:
-            return _mean(_call(self.network, _arrange(objects, permutations), masked), self.averaged)
+            return _mean(_on_objects(self.network, _arrange(objects, permutations), masked), self.averaged)
         mean = _Mean(self.averaged)
         for p in self.permutations.split(ELEMENTS_AT_ONCE):
-            mean.add(_call(self.network, objects[..., p, :], masked))
+            mean.add(_on_objects(self.network, objects[..., p, :], masked))
         return mean.logits()
 
 
@@ -195,7 +201,7 @@ class PermutationAugmentation(SetNetwork):
         objects = _with_mask(x, mask)
         if permutations is not None:
             objects = _arrange(objects, permutations).squeeze(-3)
-        return _call(self.network, objects, mask is not None)
+        return _on_objects(self.network, objects, mask is not None)
 
 
 def _distinct(
@@ -214,8 +220,15 @@ def _distinct(
     rows = bags.flatten(1).cpu().numpy()
     _, first, bag_of = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     bags = bags[torch.as_tensor(first, device=bags.device)]
-    equal = (bags.unsqueeze(-2) == bags.unsqueeze(-3)).all(-1)
+    # Every object equals itself, also one that holds NaN.
+    itself = torch.eye(bags.shape[-2], dtype=torch.bool, device=bags.device)
+    equal = (bags.unsqueeze(-2) == bags.unsqueeze(-3)).all(-1) | itself
     return bags, equal.int().argmax(-1).cpu().numpy(), bag_of.ravel()
+
+
+def _without_signed_zeros(x: Objects) -> Objects:
+    """0.0 for −0.0, which compare as equal: the order of the two, and which of them is met, would be left to chance."""
+    return x + 0.0
 
 
 def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
@@ -223,8 +236,19 @@ def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
     return x if mask is None else torch.cat([x, mask.unsqueeze(-1).to(x)], -1)
 
 
-def _call(network: nn.Module, objects: Objects, masked: bool) -> Logits:
-    return network(objects[..., :-1], objects[..., -1] > 0) if masked else network(objects)
+def _on_objects(network: nn.Module, objects: Objects, masked: bool) -> Logits:
+    """Outputs for what `_with_mask` has made."""
+    return _call(network, objects[..., :-1], objects[..., -1] > 0) if masked else _call(network, objects, None)
+
+
+def _call(network: nn.Module, x: Objects, mask: Mask | None) -> Logits:
+    """Outputs of any network; one that need not take more leading axes gets them as one, (sets, n, c)."""
+    inputs = (x,) if mask is None else (x, mask)
+    if isinstance(network, SetNetwork):
+        return network(*inputs)
+    batch = x.shape[:-2]
+    outputs = network(*(tensor.reshape(math.prod(batch), *tensor.shape[len(batch) :]) for tensor in inputs))
+    return outputs.reshape(*batch, *outputs.shape[1:])
 
 
 def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Float[Tensor, "*batch k n c"]:

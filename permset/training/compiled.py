@@ -3,6 +3,8 @@
 The graph runs without autograd or module code. It is simplified, and on a CPU it uses faster forms of a few operations.
 """
 
+import copy
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +15,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from permset import PermsetError
+from permset.data.randomness import drawing, generator
 from permset.training.stack import State
 
 aten: Any = torch.ops.aten
@@ -38,6 +42,8 @@ def compile_step(
     not learnt, and of the parts, and gives the gradients in the order of `state` and, last, the losses (seeds,).
 
     `unit` names the buffer (outputs,) in whose units errors are minimised. The losses are in the units of the labels.
+    What layers draw at random is drawn for each network and each step from torch's own generator. PermsetError for a
+    layer that cannot be traced, or that keeps statistics of its batches, which only its own code updates.
     """
     names = [list(part) for part in parts]
 
@@ -47,7 +53,7 @@ def compile_step(
         for keys, values in zip(names, parts, strict=True):
             inputs = dict(zip(keys, values, strict=True))
             labels.append(inputs.pop("y"))
-            outputs.append(functional_call(network, {**weights, **buffers}, (), inputs))
+            outputs.append(functional_call(network, {**weights, **buffers}, (inputs.pop("x"),), inputs))
         plain = _mean([loss(*pair) for pair in zip(outputs, labels, strict=True)], shares)
         if unit is None:
             return plain, plain
@@ -59,12 +65,18 @@ def compile_step(
         fitted = dict(zip(buffers, buffer_values, strict=True))
         rest = iter(flat)
         batch = [[next(rest) for _ in keys] for keys in names]
-        gradients, (_, losses) = vmap(grad_and_value(losses_of_one, has_aux=True))(weights, fitted, batch)
+        gradients_of_one = grad_and_value(losses_of_one, has_aux=True)
+        gradients, (_, losses) = vmap(gradients_of_one, randomness="different")(weights, fitted, batch)
         return [*gradients.values(), losses]
 
     flat = [tensor for part in parts for tensor in part.values()]
-    with _ChannelsFirst():
-        graph = make_fx(step)(list(state.values()), list(buffers.values()), *flat)
+    with drawing(generator(0, "tracing", flat[0].device)):
+        _try_alone(network, loss, parts)
+        try:
+            with _ChannelsFirst():
+                graph = make_fx(step)(list(state.values()), list(buffers.values()), *flat)
+        except Exception as error:
+            raise _refusal(network, _layer_at_fault(network, error), str(error).partition("\n")[0]) from error
     _simplify(graph, on_cpu=flat[0].device.type == "cpu")
     return graph
 
@@ -74,6 +86,36 @@ def _mean(losses: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
     if len(losses) == 1:
         return losses[0]
     return torch.stack([share * loss for share, loss in zip(shares, losses, strict=True)]).sum()
+
+
+def _try_alone(network: nn.Module, loss: Loss, parts: Sequence[dict[str, Tensor]]) -> None:
+    """One step of one network: a mistake that shows here is its own, and a buffer that changes cannot be traced."""
+    trial = copy.deepcopy(network)
+    with torch.no_grad():
+        for part in parts:
+            inputs = {name: value[0] for name, value in part.items()}
+            y = inputs.pop("y")
+            loss(trial(inputs.pop("x"), **inputs), y)
+    for name, before in network.named_buffers():
+        if not torch.equal(trial.get_buffer(name), before):
+            layer, _, last = name.rpartition(".")
+            raise _refusal(network, network.get_submodule(layer), f"its buffer {last} changes from batch to batch")
+
+
+def _layer_at_fault(network: nn.Module, error: Exception) -> nn.Module:
+    """The innermost layer in whose code an error came up."""
+    layers = {id(layer): layer for layer in network.modules()}
+    running = [id(frame.f_locals.get("self")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((layers[this] for this in reversed(running) if this in layers), network)
+
+
+def _refusal(network: nn.Module, layer: nn.Module, reason: str) -> PermsetError:
+    path = next(name for name, module in network.named_modules() if module is layer)
+    where = f" ({path})" if path else ""
+    return PermsetError(
+        f"{type(layer).__name__}{where} cannot be trained for many seeds at once: {reason}; "
+        "leave it out, or train one seed at a time with train(network, data, settings, seed)"
+    )
 
 
 class _ChannelsFirst(TorchFunctionMode):

@@ -52,8 +52,11 @@ def of_seed(state: State, index: int) -> State:
 def predict(
     network: nn.Module, state: State, x: Float[Tensor, "sets n c"], mask: Bool[Tensor, "sets n"] | None = None
 ) -> Float[Tensor, "seeds sets outputs"]:
-    """Outputs of every network of the stack on the same bags, in the precision of x; some sets at a time."""
-    network = copy.deepcopy(network).to(x)
+    """Outputs of every network of the stack on the same bags, in the precision of x; some sets at a time.
+
+    In evaluation mode, in which an output does not depend on the other bags of a batch; the network keeps its own mode.
+    """
+    network = copy.deepcopy(network).eval().to(x)
     state = {name: value.to(x) for name, value in state.items()}
     outputs: Callable[[State, tuple[Tensor, ...]], Tensor]
     if isinstance(network, Standardized) and not is_exportable(network):

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from permset import PermsetError
 from permset.data.batches import Draw, Part, TrainingData, batches
-from permset.data.randomness import generator
+from permset.data.randomness import drawing, generator
 from permset.data.targets import BINARY, Target
 from permset.networks.standardization import unit_of_targets
 from permset.symmetry.symmetrizers import SetNetwork
@@ -75,8 +75,7 @@ def draws_of(network: nn.Module) -> Draw:
 
 def initialise(build: Build, seed: int) -> nn.Module:
     """A network with the weights of this seed; torch's own generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(generator(seed, "weights").get_state())
+    with drawing(generator(seed, "weights")):
         return build()
 
 
@@ -85,27 +84,31 @@ def train(
 ) -> tuple[nn.Module, list[float]]:
     """The exercise's own form: train one model by Adam on batch after batch; gives it back with its loss history.
 
-    The same data and, to rounding, the same result as `train_seeds` for this seed.
+    The same data and, to rounding, the same result as `train_seeds` for this seed, but for other random numbers in
+    layers such as Dropout. It comes back in evaluation mode, in which an output does not depend on the rest of a batch.
     """
+    model.train()
     device = next(model.parameters()).device
     prepare(model, data, seed)
     optimizer = settings.optimizer(list(model.parameters()))
     history: list[float] = []
+    layers = generator(seed, "layers", device)
     for drawn in batches(data, settings.steps, settings.batch_size, seed, device, draws_of(model)):
-        for i in range(len(drawn[0]["y"])):
-            optimizer.param_groups[0]["lr"] = settings.rate(len(history))
-            optimizer.zero_grad()
-            parts = [{key: value[i] for key, value in part.items()} for part in drawn]
-            minimised, loss = _losses(model, parts, data, target)
-            minimised.backward()
-            optimizer.step()
-            history.append(loss.item())
-    return model, history
+        with drawing(layers):
+            for i in range(len(drawn[0]["y"])):
+                optimizer.param_groups[0]["lr"] = settings.rate(len(history))
+                optimizer.zero_grad()
+                parts = [{key: value[i] for key, value in part.items()} for part in drawn]
+                minimised, loss = _losses(model, parts, data, target)
+                minimised.backward()
+                optimizer.step()
+                history.append(loss.item())
+    return model.eval(), history
 
 
 def _losses(model: nn.Module, parts: Sequence[Part], data: TrainingData, target: Target) -> tuple[Tensor, Tensor]:
     """The loss of one network on the parts of a batch: the one that is minimised, and in the units of the labels."""
-    pairs = [(model(**{k: v for k, v in part.items() if k != "y"}), part["y"]) for part in parts]
+    pairs = [(model(part["x"], **{k: v for k, v in part.items() if k not in ("x", "y")}), part["y"]) for part in parts]
     name = unit_of_targets(model, target)
     one = torch.ones(())
     minimised, plain = (
@@ -130,7 +133,8 @@ def train_seeds(
 
     `build`, `data` and the executor follow `concurrent.futures`: with a pool of processes, or a
     cluster's executor, both must be picklable. Without an executor the blocks run here, one by one.
-    Progress is shown under the name, if one is given. Raises Diverged when a loss is no longer finite.
+    Progress is shown under the name, if one is given. Raises Diverged when a loss is no longer finite, and PermsetError
+    for layers that keep statistics of batches, as BatchNorm does, or that torch cannot vectorise.
     """
     device = torch.device(device)
     size = _block_size(build, device)
@@ -229,6 +233,7 @@ def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None
     draw = draws_of(networks[0])
     streams = [batches(data, settings.steps, settings.batch_size, seed, device, draw) for seed in block.seeds]
     unseen = [data.validation(seed, settings.measure_sets, device) for seed in block.seeds]
+    layers = generator(block.seeds[0], "layers", device)  # for what the layers of the whole block draw, as Dropout does
     optimizer = settings.optimizer(weights)
     history: list[np.ndarray] = []
     measured: list[int] = []
@@ -244,7 +249,8 @@ def _train_stack(block: _Block, step: Step | None) -> tuple[Trained, Step | None
                 step = compile_step(networks[0], state, buffers, block.target.loss, data.shares, first, unit)
             done = sum(map(len, history))  # not what the bar has counted, which is nothing where it is not shown
             rates = [settings.rate(done + i) for i in range(len(parts[0]["y"]))]
-            losses = _take_steps(partial(step, weights, fitted), weights, optimizer, parts, rates)
+            with drawing(layers):
+                losses = _take_steps(partial(step, weights, fitted), weights, optimizer, parts, rates)
             _check_finite(losses, done, block)
             history.append(losses)
             progress.update(len(losses))

@@ -108,14 +108,22 @@ def test_a_mask_of_all_objects_is_none(name: str) -> None:
 def test_objects_and_padding_may_come_in_any_order(name: str) -> None:
     network, x = build(name), bags()
     permutations = np.concatenate([GROUP.generators(), GROUP.sample(10, generator(0, "test")).numpy()])
+<<<<<<< HEAD
     assert invariance_error(lambda x, mask: network.to(x.dtype)(x, mask)[None], x, permutations, MASK).max() <= 1e-12
+=======
+    assert invariance_error(lambda x, mask: network.to(x)(x, mask)[None], x, permutations, MASK).max() <= 1e-12
+>>>>>>> edges
 
 
 @pytest.mark.parametrize("name", ["mlp", "multichannel", "augmentation", "sampled average", "average over rotations"])
 def test_the_controls_see_the_order(name: str) -> None:
     network, x = build(name), bags()
     permutations = GROUP.sample(10, generator(0, "test")).numpy()
+<<<<<<< HEAD
     assert invariance_error(lambda x, mask: network.to(x.dtype)(x, mask)[None], x, permutations, MASK).max() > 1e-3
+=======
+    assert invariance_error(lambda x, mask: network.to(x)(x, mask)[None], x, permutations, MASK).max() > 1e-3
+>>>>>>> edges
 
 
 @pytest.mark.parametrize("name", [name for name, (_, invariant) in NETWORKS.items() if invariant])
@@ -137,6 +145,32 @@ def test_outputs_and_gradients_are_finite_for_every_size(name: str) -> None:
     network.zero_grad()
     network(bags(), MASK).square().sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bags_of_no_places_are_those_of_padding_alone(name: str, masked: bool) -> None:
+    network, x = build(name), torch.zeros(2, 3, 0, CHANNELS, dtype=torch.float64)
+    mask = (torch.zeros(2, 3, 0, dtype=torch.bool),) if masked else ()
+    outputs = network(x, *mask)
+    padding = torch.full((2, 3, 4, CHANNELS), 7.0, dtype=torch.float64)
+    assert outputs.shape == (2, 3, OUTPUTS)
+    assert torch.isfinite(outputs).all()
+    assert away(outputs, network(padding, torch.zeros(2, 3, 4, dtype=torch.bool))) <= 1e-12
+    outputs[..., 0].sum().backward()
+    assert any(p.grad is not None and p.grad.any() for p in network.parameters())
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("shape", [(0, SIZE), (0, SIZE - 2), (0, 0), (2, 0, SIZE)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_bags_give_no_outputs(name: str, shape: tuple[int, ...]) -> None:
+    network, x = build(name), torch.zeros(*shape, CHANNELS, dtype=torch.float64)
+    for mask in ((), (torch.ones(shape, dtype=torch.bool),)):
+        assert network(x, *mask).shape == (*shape[:-1], OUTPUTS)
+        outputs = network(x.requires_grad_(), *mask)
+        outputs.sum().backward()
+        assert all(not p.grad.any() for p in network.parameters() if p.grad is not None)
 
 
 def test_bags_are_brought_to_fixed_positions() -> None:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from permset.config.networks import MLPParams, NamedGroupParams, SampledAverageParams
 from permset.data.batches import Fixed, Fresh, batches
-from permset.data.randomness import generator
+from permset.data.randomness import drawing, generator
 from permset.data.tasks import UnitSum
 from permset.networks.build import build_model
 from permset.symmetry.groups import PermutationGroup
@@ -68,3 +68,13 @@ def test_a_sampled_average_has_the_permutations_of_its_seed() -> None:
 
     assert torch.equal(permutations(3), PermutationGroup.symmetric(5).sample(7, generator(3, "average")))
     assert not torch.equal(permutations(3), permutations(4))
+
+
+def test_modules_draw_from_a_stream_from_where_it_was_left() -> None:
+    draws, before = generator(0, "layers"), torch.get_rng_state()
+    parts = []
+    for _ in range(2):
+        with drawing(draws):
+            parts.append(torch.rand(3))
+    assert torch.equal(torch.cat(parts), torch.rand(6, generator=generator(0, "layers")))
+    assert torch.equal(torch.get_rng_state(), before)

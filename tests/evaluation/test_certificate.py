@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from permset import PermsetError
 from permset.config.experiment import CertificateParams
@@ -13,6 +14,7 @@ from permset.data.randomness import generator
 from permset.evaluation.certificate import Certificate, certified, certify, example, show_permutations
 from permset.evaluation.invariance import invariance_error
 from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.symmetrizers import Canonicalization
 
 X = torch.randn(200, 6, 2, generator=torch.Generator().manual_seed(0))
 
@@ -213,3 +215,23 @@ def test_the_bag_that_is_shown_has_two_objects_where_one_has() -> None:
     x = torch.arange(9.0).view(3, 3, 1)
     assert torch.equal(example(Bags(x, x[:, 0], mask)), x[1:2, :2])
     assert torch.equal(example(Bags(x, x[:, 0])), x[:1])
+
+
+def test_a_module_is_certified_as_it_is_used_and_stays_as_it_is() -> None:
+    """In training mode BatchNorm makes outputs of a bag depend on the others, and Dropout on chance."""
+    network = nn.Sequential(
+        Canonicalization(nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Tanh())),
+        nn.Linear(8, 2),
+    )
+    network(X * 3 + 1)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    for mode in (True, False):
+        network.train(mode)
+        found = certify(network, X, PermutationGroup.symmetric(6), 5, generator(0, "test"))
+        assert found.verdict(1e-12, 0.1) == "invariant"
+        assert network.training == network[0].network[2].training == mode
+        assert next(network.parameters()).dtype == torch.float32
+        assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    in_training = lambda x: network.train().to(x)(x)[None]  # noqa: E731  the control
+    control = certify(in_training, X, PermutationGroup.symmetric(6), 5, generator(0, "test"))
+    assert control.verdict(1e-12, 0.1) != "invariant"

@@ -101,6 +101,16 @@ def test_an_empty_bag_gives_zeros_and_no_gradient_whatever_it_holds(kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_bags_of_no_places_give_zeros_and_no_gradient(kind: str) -> None:
+    pooling, x = pooling_of(kind), torch.zeros(2, 0, C, dtype=torch.float64, requires_grad=True)
+    for mask in (None, torch.zeros(2, 0, dtype=torch.bool)):
+        y = pooling(x, mask)
+        assert torch.equal(y, torch.zeros(2, C, dtype=torch.float64))
+        gradients = torch.autograd.grad(y.sum(), [x, *pooling.parameters()])
+        assert not any(gradient.any() or gradient.isnan().any() for gradient in gradients)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [1, 7])
 def test_one_object_and_equal_objects(kind: str, n: int) -> None:
     (one,) = bags([1], 2)

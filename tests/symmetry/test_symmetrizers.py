@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal, getcontext
 from math import comb, factorial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from known_groups import GROUPS
 from torch import Tensor, nn
 
 from permset import PermsetError
-from permset.config.kinds import Averaged
+from permset.config.kinds import Averaged, Order
 from permset.data.randomness import generator
 from permset.evaluation.invariance import invariance_error
 from permset.networks.networks import MLP, DeepSet, EquivariantNetwork, MultiChannelNetwork
@@ -25,6 +26,7 @@ from permset.symmetry.symmetrizers import (
 )
 
 CHANNELS = 2
+ORDERS: list[Order] = ["lexicographic", "norm", "channels"]
 
 
 def mlp(n: int) -> nn.Module:
@@ -112,7 +114,7 @@ def test_a_subgroups_network_is_not_invariant_under_more() -> None:
         assert error(network, PermutationGroup.symmetric(6), x) > 1e-3
 
 
-@pytest.mark.parametrize("order", ["lexicographic", "norm", "channels"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_canonical_order_is_the_same_to_the_last_bit_and_lets_gradients_through(order: str) -> None:
     canonical = Canonicalization(nn.Identity(), order).canonical
     for kind in ("different objects", "repeated objects", "ties"):
@@ -259,3 +261,144 @@ def test_training_permutations_are_fresh_and_used() -> None:
 def test_bags_of_another_size_than_the_group_are_refused() -> None:
     with pytest.raises(PermsetError, match="bags of at most 5 objects can be taken here, got one of more"):
         GroupAverage(mlp(6), GROUPS["S_5"])(torch.zeros(2, 6, 2))
+
+
+class Signs(nn.Module):
+    """Sees the sign of zero, and the place at which it is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        signs = torch.where(torch.signbit(x), -1.0, 1.0).to(x)
+        return (signs * torch.arange(1, x[0].numel() + 1).view(x.shape[1:])).sum((-2, -1)).unsqueeze(-1)
+
+
+def zeros_of_both_signs(n: int) -> Tensor:
+    x = torch.randint(-1, 2, (40, n, CHANNELS), generator=generator(0, "zeros")).double()
+    return torch.where(torch.rand(x.shape, generator=generator(1, "zeros")) < 0.5, x, x * -1.0)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        *(lambda network, group, order=order: Canonicalization(network, order) for order in ORDERS),
+        GroupAverage,
+        lambda network, group: GroupAverage(network, group, at_once=7),
+    ],
+)
+@pytest.mark.parametrize("group", ["S_5", "C_6", "D_4"])
+def test_zeros_of_both_signs_are_one(wrap: Callable[[nn.Module, PermutationGroup], nn.Module], group: str) -> None:
+    chosen = GROUPS[group]
+    x = zeros_of_both_signs(chosen.degree)
+    network = wrap(Signs(), chosen)
+    assert error(network, chosen, x) <= 1e-12
+    assert torch.equal(network(x), network(x + 0.0)), "also where both are met"
+    assert error(Signs(), chosen, x) > 0.1, "the control sees them"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_padding_comes_after_objects_that_are_no_numbers(order: Order) -> None:
+    """For each channel, NaN and infinity stay what they are and where they are among the objects."""
+    values = [torch.nan, torch.inf, -torch.inf, 1.0]
+    x = torch.tensor([values, values[::-1]]).unsqueeze(-1)
+    canonical = Canonicalization(nn.Identity(), order).canonical
+    expected = canonical(x)
+    for garbage in (0.0, torch.nan, torch.inf):
+        wide = torch.cat([torch.full((2, 2, 1), garbage), x], 1)
+        found = canonical(wide, torch.arange(6).expand(2, -1) >= 2)
+        torch.testing.assert_close(found[:, :4], expected, rtol=0, atol=0, equal_nan=True)
+        assert not found[:, 4:].any()
+
+
+def test_an_object_that_holds_nan_is_not_taken_for_another() -> None:
+    """Of a network that gives numbers all the same."""
+
+    class Numbers(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x.nan_to_num(7.0)[..., 0] * torch.arange(4.0).exp()).sum(-1, keepdim=True)
+
+    x = torch.tensor([[1.0, 2.0, torch.nan, 3.0]]).unsqueeze(-1)
+    for group in (GROUPS["D_4"], PermutationGroup.symmetric(4)):
+        each = torch.stack([Numbers()(act(p, x)) for p in group.elements()])
+        torch.testing.assert_close(GroupAverage(Numbers(), group)(x), each.mean(0))
+
+
+class Convolved(nn.Module):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.convolution, self.out = nn.Conv1d(CHANNELS, 4, 3, padding=1), nn.Linear(4 * n, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.convolution(x.mT).tanh().flatten(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.recurrent, self.out = nn.GRU(CHANNELS, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.recurrent(x)[0][:, -1])
+
+
+class Masked(nn.Module):
+    """Takes bags (sets, n, channels) and a mask (sets, n), and nothing else."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear((CHANNELS + 1) * n, 1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert x.dim() == 3
+        there = torch.ones_like(x[..., 0]) if mask is None else mask.to(x)
+        assert there.shape == x.shape[:2]
+        return self.layer(torch.cat([x, there.unsqueeze(-1)], -1).flatten(1).tanh())
+
+
+OF_ONES_OWN: dict[str, Callable[[int], nn.Module]] = {
+    "flat": lambda n: nn.Sequential(nn.Flatten(), nn.Linear(n * CHANNELS, 8), nn.Tanh(), nn.Linear(8, 1)),
+    "convolved": Convolved,
+    "recurrent": Recurrent,
+    "masked": Masked,
+}
+WRAPPERS: dict[str, Callable[[nn.Module, PermutationGroup], Any]] = {
+    "average": GroupAverage,
+    "average, few at once": lambda network, group: GroupAverage(network, group, at_once=7),
+    "average of the canonical": lambda network, group: GroupAverage(Canonicalization(network), group),
+    "sampled average": lambda network, group: SampledGroupAverage(network, group, 9, 2, generator(0, "average")),
+    "canonical": lambda network, group: Canonicalization(network),
+    "augmentation": PermutationAugmentation,
+    "augmented average": lambda network, group: PermutationAugmentation(GroupAverage(network, group), group),
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("name", OF_ONES_OWN)
+def test_a_network_of_ones_own_sees_sets_objects_and_channels(name: str, wrapper: str) -> None:
+    group, x = GROUPS["C_6"], bags("different objects", 6)
+    network = WRAPPERS[wrapper](OF_ONES_OWN[name](6), group).double()
+    outputs = network(x)
+    assert outputs.shape == (30, 1)
+    torch.testing.assert_close(network(x[:12].view(3, 4, 6, CHANNELS)), outputs[:12].view(3, 4, 1))
+    torch.testing.assert_close(network(x[3]), outputs[3])
+    draws = network.draw(30, generator(0, "permutations"))
+    if draws is not None:
+        assert network(x, permutations=draws).shape == (30, 1)
+    if "average" in wrapper and wrapper != "sampled average":
+        each = torch.stack([network(act(p, x)) for p in group.elements()])
+        torch.testing.assert_close(each, outputs.expand_as(each))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_its_mask_moves_with_its_objects(wrapper: str) -> None:
+    group, x = GROUPS["C_6"], bags("different objects", 6)
+    network = WRAPPERS[wrapper](Masked(6), group).double()
+    mask = torch.arange(6) < torch.arange(30).unsqueeze(-1) % 7
+    outputs = network(x, mask)
+    assert outputs.shape == (30, 1)
+    moved = torch.where(mask.unsqueeze(-1), x, 9.0)
+    torch.testing.assert_close(network(moved, mask), outputs)
+    assert not torch.allclose(network(moved), outputs), "the control: padding would be seen"
+    if wrapper == "average":
+        x = torch.where(mask.unsqueeze(-1), x, 0.0)
+        elements = [torch.as_tensor(p.astype(int)) for p in group.elements()]
+        each = torch.stack([network.network(x[:, p], mask[:, p]) for p in elements])
+        torch.testing.assert_close(outputs, each.mean(0))

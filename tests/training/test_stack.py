@@ -1,7 +1,10 @@
 """Predictions of a stack against each network alone."""
 
+import copy
+
 import torch
 from small_trainings import NETWORKS
+from torch import nn
 
 from permset.networks.networks import MLP
 from permset.networks.standardization import Standardized
@@ -35,3 +38,22 @@ def test_an_average_of_standardised_bags_is_that_of_each_network_alone() -> None
         outputs = predict(build(), {**weights, **fitted}, *bags)
         for output, network in zip(outputs, networks, strict=True):
             torch.testing.assert_close(output, network(*bags), rtol=1e-4, atol=1e-4)
+
+
+def test_predictions_are_of_evaluation_mode_and_leave_the_network_in_its_own() -> None:
+    """Outputs of a bag are the same in every batch; a test bag changes no statistics."""
+    networks = [nn.Sequential(nn.Flatten(), nn.Linear(10, 4), nn.BatchNorm1d(4), nn.Dropout(0.5)) for _ in range(2)]
+    x = torch.randn(12, 10, 1) * 3 + 1
+    for network in networks:
+        network(x)
+    weights, statistics = stack(networks)
+    state = {**weights, **statistics}
+    for mode in (True, False):
+        network = networks[0].train(mode)
+        outputs = predict(network, state, x)
+        assert network.training == network[2].training == mode
+        torch.testing.assert_close(predict(network, state, x[:1]), outputs[:, :1])
+        for output, single in zip(outputs, networks, strict=True):
+            torch.testing.assert_close(output, copy.deepcopy(single).eval()(x))
+    assert all(torch.equal(value, state[name][0]) for name, value in networks[0].state_dict().items())
+    assert not torch.allclose(networks[0].train()(x[:5]), networks[0](x)[:5]), "the control"

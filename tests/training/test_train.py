@@ -1,5 +1,7 @@
 """Seeds at once against one by one, and what a seed learns against whatever runs beside it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -17,11 +19,14 @@ from permset.data.splits import TEST, TRAINING, VALIDATION
 from permset.data.targets import Real
 from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
+from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.symmetrizers import GroupAverage
 from permset.training.settings import Settings
 from permset.training.stack import predict, unstack
 from permset.training.train import Build, Trained, best_seed, choose_device, initialise, train, train_seeds
 from permset.training.workers import seed_workers
 
+SHORT = Settings(steps=20, batch_size=34, learning_rate=0.01)
 COSINE = replace(SETTINGS, schedule="cosine")
 
 
@@ -89,6 +94,40 @@ def test_initialising_leaves_torchs_generator_alone() -> None:
     first, again = initialise(NETWORKS["mlp"], 4), initialise(NETWORKS["mlp"], 4)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True))
+
+
+class Slow(nn.Module):
+    """Lets other threads run while it draws its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weights = []
+        for _ in range(5):
+            weights.append(torch.randn(3))
+            time.sleep(1e-4)
+        self.weight = nn.Parameter(torch.stack(weights))
+
+
+def test_a_seed_has_its_weights_whatever_other_threads_do() -> None:
+    def weights(seed: int) -> Tensor:
+        return initialise(Slow, seed).weight.detach()  # type: ignore[union-attr, operator, return-value]
+
+    before = torch.get_rng_state()
+    alone = torch.stack([weights(seed) for seed in range(64)])
+    with ThreadPoolExecutor(4) as threads:
+        together = torch.stack(list(threads.map(weights, range(64))))
+    assert torch.equal(together, alone)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_build_that_fails_or_initialises_others_leaves_torchs_generator_alone() -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError):
+        initialise(lambda: torch.randn(int(1 / 0)), 0)  # type: ignore[arg-type, return-value]
+    nested = initialise(lambda: nn.ModuleList([initialise(Slow, 1), Slow()]), 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    for part, seed in zip(nested.children(), (1, 2), strict=True):
+        assert torch.equal(part.weight, initialise(Slow, seed).weight)  # type: ignore[arg-type]
 
 
 class Exploding(nn.Module):
@@ -198,3 +237,99 @@ def test_real_targets_of_two_units_are_learnt_at_once_as_one_by_one() -> None:
         torch.testing.assert_close(
             unstack(build(), together.state, i)(bags.x, bags.mask), alone(bags.x, bags.mask), rtol=1e-3, atol=1e-4
         )
+
+
+class Normalised(nn.Module):
+    """A network with BatchNorm and Dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(10, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Tanh(), nn.Linear(8, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def test_a_trained_model_gives_a_bag_one_output_whatever_the_batch() -> None:
+    x = TASK.sample(30, generator(0, "test")).x
+    model = initialise(Normalised, 0).eval()
+    statistics = model.layers[2].running_mean.clone()  # type: ignore[union-attr, index]
+    model, _ = train(model, FRESH, SETTINGS)
+    assert not torch.equal(model.layers[2].running_mean, statistics), "it was trained in training mode"  # type: ignore[union-attr, index]
+    assert not model.training
+    torch.testing.assert_close(model(x[:3]), model(x)[:3])
+    assert not torch.allclose(model.train()(x[:3]), model(x)[:3]), "the control"
+
+
+def layered(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(10, 8), *layers, nn.Tanh(), nn.Linear(8, 1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind: type[nn.Module]) -> None:
+        super().__init__()
+        self.recurrent, self.out = kind(1, 4, batch_first=True), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.recurrent(x)[0][:, -1])
+
+
+OF_ONES_OWN: dict[str, Build] = {
+    "sequential": layered,
+    "convolution": lambda: nn.Sequential(nn.Conv1d(10, 4, 1), nn.Tanh(), nn.Flatten(), nn.Linear(4, 1)),
+    "GRU": partial(Recurrent, nn.GRU),
+    "LSTM": partial(Recurrent, nn.LSTM),
+    "norms of a bag": lambda: layered(nn.GroupNorm(2, 8), nn.LayerNorm(8)),
+    "average of a GRU": lambda: GroupAverage(Recurrent(nn.GRU), PermutationGroup.cyclic(10), train_samples=2),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONES_OWN)
+def test_networks_of_ones_own_learn_at_once_what_they_learn_one_by_one(name: str) -> None:
+    build = partial(in_float64, OF_ONES_OWN[name])
+    data = Fresh(sample_in_float64)
+    together = train_seeds(build, data, SHORT, [0, 11])
+    for i, seed in enumerate([0, 11]):
+        _, history = train(initialise(build, seed), data, SHORT, seed)
+        np.testing.assert_allclose(together.history[:, i], history, rtol=1e-8, atol=1e-10)
+
+
+def test_what_dropout_drops_depends_on_the_seed_alone() -> None:
+    run = partial(train_seeds, partial(layered, nn.Dropout(0.5)), FRESH, SHORT)
+    everyone = run(range(10))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    for seeds in ([3], [9, 0]):
+        some = run(seeds)
+        assert np.array_equal(some.history, everyone.history[:, seeds])
+        assert all(torch.equal(some.state[key], everyone.state[key][seeds]) for key in some.state)
+    assert torch.equal(torch.get_rng_state(), before)
+    with ThreadPoolExecutor(2) as threads:
+        for some in threads.map(run, [[3], [3]]):
+            assert np.array_equal(some.history[:, 0], everyone.history[:, 3])
+    without = train_seeds(layered, FRESH, SHORT, [3])
+    assert np.abs(without.history[:, 0] - everyone.history[:, 3]).max() > 1e-3, "the control: it drops something"
+
+
+def test_dropout_of_a_single_model_depends_on_the_seed_alone() -> None:
+    build = partial(layered, nn.Dropout(0.5))
+    histories = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        histories.append(train(initialise(build, 0), FRESH, SHORT, 0)[1])
+        assert torch.equal(torch.get_rng_state(), before)
+    assert histories[0] == histories[1]
+    assert histories[0] != train(initialise(layered, 0), FRESH, SHORT, 0)[1], "the control: it drops something"
+
+
+def test_seeds_drop_other_things_though_they_learn_the_same_bags_from_the_same_weights() -> None:
+    bags, settings = TASK.sample(34, generator(0, "bags")), Settings(2, 34, 0.01)
+    data = Fresh(lambda sets, draws: Bags(bags.x.repeat(sets // 34, 1, 1), bags.y.repeat(sets // 34, 1)))
+    for layers, differ in (([nn.Dropout(0.5)], True), ([], False)):
+        build = partial(initialise, partial(layered, *layers), 0)
+        history = train_seeds(build, data, settings, [0, 1, 8]).history[0]
+        singles = [train(build(), data, settings, seed)[1][0] for seed in (0, 1)]
+        assert (len(set(history.tolist())), len(set(singles))) == ((3, 2) if differ else (1, 1))
