@@ -87,6 +87,8 @@ class Real:
     outputs: int
     error: RealLoss = "squared"
     """that the loss is the mean of"""
+    names: tuple[str, ...] = ()
+    """of the numbers, where a file has them"""
     score_name: ClassVar[Literal["mae"]] = "mae"
     alternating: ClassVar[int] = 1
 
@@ -100,8 +102,13 @@ class Real:
         return (errors.square() if self.error == "squared" else errors.abs()).mean((-2, -1))
 
     def score(self, outputs: Outputs, labels: Labels) -> Scores:
-        """The mean absolute error."""
-        return (outputs - labels).double().abs().mean((-2, -1))
+        """The mean absolute error; of several numbers, in units of each one's deviation over these bags."""
+        errors = (outputs - labels).double().abs().mean(-2)
+        if self.outputs == 1:
+            return errors[..., 0]
+        deviations = labels.double().std(-2, correction=0)
+        constant = labels.amax(-2) == labels.amin(-2)
+        return (errors / torch.where(constant, 1.0, deviations)).mean(-1)
 
     def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
         return outputs[..., 0]

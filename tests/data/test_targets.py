@@ -30,7 +30,8 @@ def torchs(target: Target, outputs: Tensor, labels: Tensor) -> Tensor:
 def scikit_learns(target: Target, outputs: Tensor, labels: Tensor) -> float:
     """The score of one network by scikit-learn."""
     if isinstance(target, Real):
-        return mean_absolute_error(labels, outputs)
+        unit = 1 if target.outputs == 1 else labels.std(0, correction=0).numpy()
+        return float(np.mean(mean_absolute_error(labels, outputs, multioutput="raw_values") / unit))
     return accuracy_score(labels[:, 0], outputs[:, 0] > 0 if isinstance(target, Binary) else outputs.argmax(1))
 
 
