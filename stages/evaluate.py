@@ -9,6 +9,7 @@ from permset import PermsetError
 from permset.config.experiment import load_params
 from permset.data.bags import Bags
 from permset.data.randomness import generator
+from permset.evaluation.baseline import doubts, majority
 from permset.evaluation.certificate import certified, example, show_permutations
 from permset.evaluation.metrics import measure
 from permset.networks.networks import count_params
@@ -48,7 +49,12 @@ def evaluate(name: str) -> None:
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
-    metrics |= measure(opened.tested(network, saved["state"], test), task.target, task.bayes_accuracy, task.overlap)
+    tested = opened.tested(network, saved["state"], test)
+    metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
+    metrics["majority"] = majority(task, [labels for _, labels in tested])
+    metrics["warning"] = doubts(metrics)
+    if metrics["warning"]:
+        print(f"{name}: warning: {metrics['warning']}")
     metrics |= {"score": task.target.score_name, "loss_name": task.target.loss_name}
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
 

@@ -22,7 +22,7 @@ from permset.config.data import (
 from permset.config.experiment import Params
 from permset.report import answers
 from permset.report.answers import MeasuredPoint, points_of
-from permset.report.tables import TEXT, by_task, chosen, columns, limit, percent
+from permset.report.tables import TEXT, by_task, chosen, columns, limit, percent, warnings
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
@@ -81,6 +81,7 @@ def _task(name: str, task: AnySource, rows: Rows, figures: Path) -> dict[str, An
         "header": list(header),
         "rows": [[cell(row) for cell in header.values()] for row in rows],
         "chosen": chosen(rows),
+        "warnings": warnings(rows),
         "figures": [
             (path, caption) for kind, caption in captions.items() if (path := figures / f"{kind}_{name}.png").exists()
         ],
