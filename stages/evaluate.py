@@ -41,9 +41,13 @@ def evaluate(name: str) -> None:
     orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
     shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")
-    print("\n".join(f"  {order}  output {first: .9f}  reading {reading:.9f}" for order, first, reading in shown))
-    digits = [(order, f"{first:.9g}", f"{reading:.9g}") for order, first, reading in shown]
-    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading"], digits)
+    print(
+        "\n".join(
+            f"  {order}  output {first: .9f}  {meaning} {reading:.9f}" for order, first, reading, meaning in shown
+        )
+    )
+    digits = [(order, f"{first:.9g}", f"{reading:.9g}", meaning) for order, first, reading, meaning in shown]
+    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading", "meaning"], digits)
     validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
     trained = unstack(network, saved["state"], best)
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}

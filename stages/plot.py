@@ -78,14 +78,14 @@ def plot() -> None:
 def task_figures(
     params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
 ) -> dict[str, Draw]:
-    bags, y = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
+    bags, y, names = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
     known = looks([row["run"] for row in rows])
     curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in known if name in losses}
     limits = params.certificate.invariant, params.certificate.approximate
     figures: dict[str, Draw] = {
         f"accuracy_{task}": partial(plots.accuracy_figure, rows),
         f"invariance_{task}": partial(plots.invariance_figure, rows, *limits),
-        f"batch_{task}": partial(plots.batch_figure, bags, y),
+        f"batch_{task}": partial(plots.batch_figure, bags, y, names),
     }
     if curves:
         loss_name, score = rows[0]["loss_name"], rows[0]["score"]

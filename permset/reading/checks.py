@@ -36,6 +36,10 @@ class FlatBags:
     """of the bags, for messages"""
     classes: list[str]
     """the labels, sorted as numbers if all are numbers; none if the target is real"""
+    channels: list[str]
+    """names of the objects' numbers"""
+    outputs: list[str]
+    """names of the targets' numbers"""
 
 
 def flat_bags(
@@ -45,10 +49,12 @@ def flat_bags(
     targets: Float[np.ndarray, "sets outputs"],
     names: list[str],
     classes: list[str],
+    channels: list[str],
+    outputs: list[str],
 ) -> FlatBags:
     if not len(objects):
         raise PermsetError(f"{path}: all {len(sizes)} bags are empty; expected objects in some")
-    return FlatBags(objects, sizes, targets, names, classes)
+    return FlatBags(objects, sizes, targets, names, classes, channels, outputs)
 
 
 def by_class(

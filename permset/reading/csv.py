@@ -139,7 +139,8 @@ def _read_table(path: Path, columns: _Columns, most_bytes: int) -> FlatBags:
         targets, names = by_class(path, names, targets[:, 0], columns.kind)
     bag = bag[~empty]
     objects = objects[np.argsort(bag, kind="stable")]
-    return flat_bags(path, objects, np.bincount(bag, minlength=len(bags)), targets, list(bags), names)
+    sizes = np.bincount(bag, minlength=len(bags))
+    return flat_bags(path, objects, sizes, targets, list(bags), names, columns.features, columns.labels)
 
 
 def _codes(column: pa.DictionaryArray, known: dict[str, int]) -> Int[np.ndarray, " rows"]:

@@ -51,7 +51,10 @@ def read_npz_bags(path: Path, kind: TargetKind, *, most_bytes: int) -> FlatBags:
     else:
         labels, codes = np.unique(y, return_inverse=True)
         targets, classes = by_class(path, labels.astype(str).tolist(), codes.reshape(-1), kind)
-    return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes)
+    channels, outputs = (
+        [f"{kind} {i}" for i in range(array.shape[1])] for kind, array in (("channel", objects), ("target", targets))
+    )
+    return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes, channels, outputs)
 
 
 def _load(path: Path, kind: TargetKind, most_bytes: int) -> dict[str, Shaped[np.ndarray, "..."]]:

@@ -21,6 +21,7 @@ def test_classes_are_sorted_as_numbers_if_all_are(tmp_path: Path, labels: list[s
     np.savez(tmp_path / "a.npz", x=np.ones((len(labels), 1, 1)), y=np.array(labels))
     for bags in (read_csv(tmp_path / "a.csv", "classes"), read_npz(tmp_path / "a.npz", "classes")):
         assert bags.classes == classes
+        assert (bags.channels, bags.outputs) in ((["x"], ["label"]), (["channel 0"], ["target 0"]))
         assert bags.targets[:, 0].tolist() == [classes.index(label) for label in labels]
 
 
