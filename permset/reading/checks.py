@@ -87,6 +87,11 @@ def parse_number(text: str) -> float:
         return math.nan
 
 
+def and_more(count: int, what: str) -> str:
+    """Added to the line of the first mistake: how many more there are of the kind."""
+    return f" (and {count:,} more {what}{'s' if count > 1 else ''})" if count else ""
+
+
 def as_float32(array: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Infinite where a number is too large."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 
 from permset import PermsetError
 from permset.config.kinds import TargetKind
-from permset.reading.checks import RANGE, FlatBags, as_float32, by_class, flat_bags, reading, show, too_large
+from permset.reading.checks import RANGE, FlatBags, and_more, as_float32, by_class, flat_bags, reading, show, too_large
 
 LAYOUTS = ({"x", "y"}, {"x", "mask", "y"}, {"objects", "sizes", "y"})
 """arrays of an .npz"""
@@ -154,5 +154,7 @@ def _checked(
     if wrong.any():
         place = np.unravel_index(wrong.argmax(), wrong.shape)
         where = f"{name}[{', '.join(map(str, place))}] of bag {bags[place[0]]}"
-        raise PermsetError(f"{path}: {where} must be {RANGE}, got {array[place]}; correct it or remove the bag")
+        others = len(np.unique(bags[wrong.reshape(len(bags), -1).any(1)])) - 1
+        more = and_more(others, "bag")
+        raise PermsetError(f"{path}: {where} must be {RANGE}, got {array[place]}; correct it or remove the bag{more}")
     return numbers
