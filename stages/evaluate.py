@@ -9,6 +9,7 @@ from permset import PermsetError
 from permset.config.experiment import load_params
 from permset.data.bags import Bags
 from permset.data.randomness import generator
+from permset.evaluation.baseline import doubts, majority
 from permset.evaluation.certificate import certified, example, show_permutations
 from permset.evaluation.metrics import measure
 from permset.networks.networks import count_params
@@ -40,15 +41,24 @@ def evaluate(name: str) -> None:
     orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
     shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")
-    print("\n".join(f"  {order}  output {first: .9f}  reading {reading:.9f}" for order, first, reading in shown))
-    digits = [(order, f"{first:.9g}", f"{reading:.9g}") for order, first, reading in shown]
-    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading"], digits)
+    print(
+        "\n".join(
+            f"  {order}  output {first: .9f}  {meaning} {reading:.9f}" for order, first, reading, meaning in shown
+        )
+    )
+    digits = [(order, f"{first:.9g}", f"{reading:.9g}", meaning) for order, first, reading, meaning in shown]
+    write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading", "meaning"], digits)
     validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
     trained = unstack(network, saved["state"], best)
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
-    metrics |= measure(opened.tested(network, saved["state"], test), task.target, task.bayes_accuracy, task.overlap)
+    tested = opened.tested(network, saved["state"], test)
+    metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
+    metrics["majority"] = majority(task, [labels for _, labels in tested])
+    metrics["warning"] = doubts(metrics)
+    if metrics["warning"]:
+        print(f"{name}: warning: {metrics['warning']}")
     metrics |= {"score": task.target.score_name, "loss_name": task.target.loss_name}
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
 

@@ -20,9 +20,9 @@ def generate(name: str) -> None:
         objects, sizes, y = digits(params.threshold)
         classes = [str(label) for label in np.unique(y.astype(int))]
         split = roles(y, params.split, classes)
-        write_collection(
-            path, {"objects": objects, "sizes": sizes, "y": y, "roles": split, "classes": np.array(classes)}
-        )
+        names = {"classes": classes, "channels": ["row", "column", "intensity"], "targets": ["digit"]}
+        arrays = {"objects": objects, "sizes": sizes, "y": y, "roles": split}
+        write_collection(path, arrays | {kind: np.array(words) for kind, words in names.items()})
         return
     bags = build_task(params).sample(params.test_sets, generator(params.test_seed, "test"))
     write_bags(path, bags.x.numpy(), bags.y.numpy(), None if bags.mask is None else bags.mask.numpy())

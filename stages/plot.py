@@ -26,6 +26,7 @@ SUMMARY = [
     "accuracy",
     "accuracy_low",
     "accuracy_high",
+    "majority",
     "balanced_accuracy",
     "auc",
     "mae",
@@ -33,6 +34,7 @@ SUMMARY = [
     "mae_high",
     "rmse",
     "r2",
+    "targets",
     "loss",
     "bayes_accuracy",
     "regret",
@@ -41,6 +43,7 @@ SUMMARY = [
     "invariance_symmetric",
     "group",
     "verdict",
+    "warning",
 ]
 Draw = Callable[[Path], None]
 
@@ -53,6 +56,8 @@ def plot() -> None:
         for name, chosen in params.runs.items()
         if is_present(Path(f"results/evaluate/{name}.json"))
     ]
+    for row in rows:
+        row["targets"] = "; ".join(_errors(name, of_target) for name, of_target in row.get("targets", {}).items())
     write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
     histories = {row["run"]: read_history(Path(f"results/train/{row['run']}.csv")) for row in rows}
     losses = {
@@ -73,14 +78,14 @@ def plot() -> None:
 def task_figures(
     params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
 ) -> dict[str, Draw]:
-    bags, y = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
+    bags, y, names = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
     known = looks([row["run"] for row in rows])
     curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in known if name in losses}
     limits = params.certificate.invariant, params.certificate.approximate
     figures: dict[str, Draw] = {
         f"accuracy_{task}": partial(plots.accuracy_figure, rows),
         f"invariance_{task}": partial(plots.invariance_figure, rows, *limits),
-        f"batch_{task}": partial(plots.batch_figure, bags, y),
+        f"batch_{task}": partial(plots.batch_figure, bags, y, names),
     }
     if curves:
         loss_name, score = rows[0]["loss_name"], rows[0]["score"]
@@ -88,6 +93,11 @@ def task_figures(
         figures[f"loss_{task}"] = partial(plots.loss_figure, shown, known, loss_name)
         figures[f"curves_{task}"] = partial(plots.curves_figure, curves, known, loss_name, score)
     return figures
+
+
+def _errors(name: str, of_target: dict[str, float]) -> str:
+    """The errors of one of several real targets, in its own units."""
+    return f"{name}: MAE {of_target['mae']:.3g}, RMSE {of_target['rmse']:.3g}"
 
 
 if __name__ == "__main__":

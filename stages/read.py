@@ -28,7 +28,9 @@ def read(name: str) -> None:
     except PermsetError as error:
         raise PermsetError(f"{path}: {error} (params.yaml: files.{name}.split)") from error
     arrays = {"objects": bags.objects, "sizes": bags.sizes, "y": bags.targets.astype(np.float32), "roles": split}
-    write_collection(Path(f"data/{name}.npz"), arrays | {"classes": np.array(bags.classes, dtype=str)})
+    names = {"classes": bags.classes, "channels": bags.channels, "targets": bags.outputs}
+    arrays |= {kind: np.array(words, dtype=str) for kind, words in names.items()}
+    write_collection(Path(f"data/{name}.npz"), arrays)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def said(path: Path, read: Callable[[], FlatBags]) -> str | None:
     else:
         assert bags.sizes.sum() == len(bags.objects) > 0
         assert len(bags.sizes) == len(bags.targets) == len(bags.names)
+        assert (len(bags.channels), len(bags.outputs)) == (bags.objects.shape[1], bags.targets.shape[1])
         assert np.isfinite(bags.objects).all()
         assert np.isfinite(bags.targets).all()
         return None

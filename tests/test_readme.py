@@ -46,6 +46,21 @@ def test_the_committed_tables_are_those_of_the_committed_results(
 
 def test_the_table_follows_the_results() -> None:
     assert "| 98.77% (98.00% – 99.00%) |" in markdown([ROW])
+
+
+def test_the_table_says_what_there_is_to_beat_and_who_does_not() -> None:
+    text = markdown([ROW | {"majority": "0.5", "warning": ""}, ROW | {"run": "mlp", "warning": "it is no better"}])
+    assert text.startswith("**`unit_sum`**, Bayes accuracy 100.00%, always the largest class 50.00%:\n")
+    assert text.endswith("|\n\nWarning: mlp: it is no better.\n")
+
+
+def test_the_table_of_several_targets_has_each_in_its_own_units() -> None:
+    real = {"mae": "0.5", "mae_low": "0.4", "mae_high": "0.6", "rmse": "0.7", "r2": "0.1", "validation": "0.5"}
+    one = ROW | real | {"bayes_accuracy": ""}
+    assert "| MAE (95% interval) |" in markdown([one])
+    several = markdown([one | {"targets": "mass: MAE 3, RMSE 4; energy: MAE 1, RMSE 2"}])
+    assert "| MAE in deviations (95% interval) |" in several
+    assert "| mass: MAE 3, RMSE 4; energy: MAE 1, RMSE 2 |" in several
     changed = ROW | {"accuracy": "0.123456", "accuracy_low": "", "accuracy_high": "", "verdict": "approximate"}
     assert "| 12.35% |" in markdown([changed])
     assert "| approximate under S_10 |" in markdown([changed])

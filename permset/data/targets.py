@@ -5,6 +5,7 @@ axis of a figure, and `score`, with `score_name` for the column of a table), and
 Labels are (sets, 1), the index of the class, or real numbers, (sets, outputs).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -25,6 +26,8 @@ Scores = Float[Tensor, "*seeds"]
 class Binary:
     """One of two classes. The one output is a logit, of which `torch.sigmoid` is the probability of class 1."""
 
+    names: tuple[str, str] = ("class 0", "class 1")
+    """of the classes"""
     outputs: ClassVar[int] = 1
     alternating: ClassVar[int] = 2
     """classes between which drawn bags take turns"""
@@ -42,6 +45,10 @@ class Binary:
         """The probability of class 1."""
         return torch.sigmoid(outputs[..., 0])
 
+    def meanings(self, outputs: Float[Tensor, "sets outputs"]) -> list[str]:
+        """What the reading of each bag is."""
+        return [f"probability of {self.names[1]}"] * len(outputs)
+
     def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
         """The labels (sets,) of each of the machines that together make a support-vector machine."""
         return [labels[:, 0]]
@@ -56,6 +63,8 @@ class Classes:
     """One of several classes. The network gives a logit for each."""
 
     outputs: int
+    names: tuple[str, ...] = ()
+    """of the classes, where a file has them"""
     loss_name: ClassVar[str] = "cross-entropy (nats)"
     score_name: ClassVar[Literal["accuracy"]] = "accuracy"
     alternating: ClassVar[int] = 1
@@ -70,6 +79,11 @@ class Classes:
     def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
         """The probability of the likeliest class."""
         return outputs.softmax(-1).amax(-1)
+
+    def meanings(self, outputs: Float[Tensor, "sets outputs"]) -> list[str]:
+        """What the reading of each bag is."""
+        names = self.names or [f"class {i}" for i in range(self.outputs)]
+        return [f"probability of {names[likeliest]}" for likeliest in outputs.argmax(-1).tolist()]
 
     def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
         """Each class against the rest."""
@@ -87,6 +101,8 @@ class Real:
     outputs: int
     error: RealLoss = "squared"
     """that the loss is the mean of"""
+    names: tuple[str, ...] = ()
+    """of the numbers, where a file has them"""
     score_name: ClassVar[Literal["mae"]] = "mae"
     alternating: ClassVar[int] = 1
 
@@ -100,11 +116,20 @@ class Real:
         return (errors.square() if self.error == "squared" else errors.abs()).mean((-2, -1))
 
     def score(self, outputs: Outputs, labels: Labels) -> Scores:
-        """The mean absolute error."""
-        return (outputs - labels).double().abs().mean((-2, -1))
+        """The mean absolute error; of several numbers, in units of each one's deviation over these bags."""
+        errors = (outputs - labels).double().abs().mean(-2)
+        if self.outputs == 1:
+            return errors[..., 0]
+        deviations = labels.double().std(-2, correction=0)
+        constant = labels.amax(-2) == labels.amin(-2)
+        return (errors / torch.where(constant, 1.0, deviations)).mean(-1)
 
     def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
         return outputs[..., 0]
+
+    def meanings(self, outputs: Float[Tensor, "sets outputs"]) -> list[str]:
+        """What the reading of each bag is."""
+        return [self.names[0] if self.names else "target"] * len(outputs)
 
     def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
         return list(labels.T)
@@ -113,15 +138,15 @@ class Real:
 Target = Binary | Classes | Real
 
 
-def build_target(kind: TargetKind, outputs: int, error: RealLoss) -> Target:
-    """`outputs`: the number of classes, or of real numbers."""
+def build_target(kind: TargetKind, names: Sequence[str], error: RealLoss) -> Target:
+    """`names`: of the classes, or of the real numbers."""
     match kind:
         case "binary":
-            return Binary()
+            return Binary((names[0], names[1]))
         case "classes":
-            return Classes(outputs)
+            return Classes(len(names), tuple(names))
         case "real":
-            return Real(outputs, error)
+            return Real(len(names), error, tuple(names))
 
 
 BINARY = Binary()

@@ -207,13 +207,13 @@ def show_permutations(
     permutations: Int[np.ndarray, "k n"],
     seed_index: int,
     target: Target = BINARY,
-) -> list[tuple[str, float, float]]:
-    """The order, first output and reading of one bag as it is and under each permutation, for one seed."""
+) -> list[tuple[str, float, float, str]]:
+    """Of one bag as it is and under each permutation, for one seed: order, first output, reading and what that is."""
     orders = [np.arange(x.shape[1]), *permutations]
     outputs = torch.cat([predict(act(p, x))[seed_index] for p in orders])
     readings = target.reading(outputs).tolist()
     names = [" ".join(map(str, p)) for p in orders]
-    return list(zip(names, outputs[:, 0].tolist(), readings, strict=True))
+    return list(zip(names, outputs[:, 0].tolist(), readings, target.meanings(outputs), strict=True))
 
 
 class _Measured(NamedTuple):

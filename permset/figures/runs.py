@@ -14,6 +14,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrM
 from permset.figures.looks import Look, looks
 from permset.figures.styles import LABELS, STYLE, legend_below, save
 
+LONGEST_NAME = 30  # characters
+
 
 class LossCurve(NamedTuple):
     """Training loss over seeds, in windows of consecutive steps: each a mean over the window."""
@@ -145,14 +147,26 @@ def invariance_figure(rows: Sequence[Mapping[str, Any]], invariant: float, appro
         save(figure, path)
 
 
-def batch_figure(bags: Sequence[Float[np.ndarray, "_ c"]], y: Float[np.ndarray, "sets targets"], path: Path) -> None:
-    """Bags as an image: one row per bag, one column per object, coloured by its first channel, sorted by target."""
+def batch_figure(
+    bags: Sequence[Float[np.ndarray, "_ c"]],
+    y: Float[np.ndarray, "sets targets"],
+    known: Mapping[str, Sequence[str]],
+    path: Path,
+) -> None:
+    """Bags as an image: one row per bag, one column per object, coloured by its first channel, sorted by target.
+
+    `known` has the names of `classes` and `channels`, where bags come with any.
+    """
     order = np.argsort(y[:, 0], kind="stable")
     image = np.full((len(bags), max(1, *map(len, bags))), np.nan)
     for row, i in enumerate(order):
         image[row, : len(bags[i])] = bags[i][:, 0]
-    of_classes = all(value == int(value) for value in y[:, 0])
-    names = [f"class {value:.0f}" if of_classes else f"{value:.3g}" for value in y[order, 0]]
+    classes, channels = known.get("classes"), known.get("channels", ["first channel of the object"])
+    if classes:
+        names = [_shown(classes[int(value)]) for value in y[order, 0]]
+    else:
+        of_classes = not known and all(value == int(value) for value in y[:, 0])
+        names = [f"class {value:.0f}" if of_classes else f"{value:.3g}" for value in y[order, 0]]
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(5 + 0.05 * image.shape[1], 0.6 + 0.25 * len(bags)))
         axes = figure.subplots()
@@ -160,8 +174,15 @@ def batch_figure(bags: Sequence[Float[np.ndarray, "_ c"]], y: Float[np.ndarray, 
         axes.set_yticks(range(len(bags)), names, fontsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
         axes.set(xlabel="object", ylabel="bag")
-        figure.colorbar(drawn, label="value of the object" if bags[0].shape[1] == 1 else "first channel of the object")
+        figure.colorbar(
+            drawn, label="value of the object" if bags[0].shape[1] == 1 and not known else _shown(channels[0])
+        )
         save(figure, path)
+
+
+def _shown(name: str) -> str:
+    """A name of a file, shortened, in which matplotlib sees no formula."""
+    return (name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…").replace("$", r"\$")
 
 
 def _log_where_it_spans(axes: Axes) -> None:

@@ -36,6 +36,10 @@ class FlatBags:
     """of the bags, for messages"""
     classes: list[str]
     """the labels, sorted as numbers if all are numbers; none if the target is real"""
+    channels: list[str]
+    """names of the objects' numbers"""
+    outputs: list[str]
+    """names of the targets' numbers"""
 
 
 def flat_bags(
@@ -45,10 +49,12 @@ def flat_bags(
     targets: Float[np.ndarray, "sets outputs"],
     names: list[str],
     classes: list[str],
+    channels: list[str],
+    outputs: list[str],
 ) -> FlatBags:
     if not len(objects):
         raise PermsetError(f"{path}: all {len(sizes)} bags are empty; expected objects in some")
-    return FlatBags(objects, sizes, targets, names, classes)
+    return FlatBags(objects, sizes, targets, names, classes, channels, outputs)
 
 
 def by_class(
@@ -79,6 +85,11 @@ def parse_number(text: str) -> float:
         return float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         return math.nan
+
+
+def and_more(count: int, what: str) -> str:
+    """Added to the line of the first mistake: how many more there are of the kind."""
+    return f" (and {count:,} more {what}{'s' if count > 1 else ''})" if count else ""
 
 
 def as_float32(array: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

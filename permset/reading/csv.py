@@ -21,6 +21,7 @@ from permset.reading.checks import (
     LARGEST,
     RANGE,
     FlatBags,
+    and_more,
     as_float32,
     by_class,
     flat_bags,
@@ -139,7 +140,8 @@ def _read_table(path: Path, columns: _Columns, most_bytes: int) -> FlatBags:
         targets, names = by_class(path, names, targets[:, 0], columns.kind)
     bag = bag[~empty]
     objects = objects[np.argsort(bag, kind="stable")]
-    return flat_bags(path, objects, np.bincount(bag, minlength=len(bags)), targets, list(bags), names)
+    sizes = np.bincount(bag, minlength=len(bags))
+    return flat_bags(path, objects, sizes, targets, list(bags), names, columns.features, columns.labels)
 
 
 def _codes(column: pa.DictionaryArray, known: dict[str, int]) -> Int[np.ndarray, " rows"]:
@@ -165,10 +167,12 @@ def _raise_first_mistake(path: Path, columns: _Columns) -> None:
         for name in [columns.bag] if real else [columns.bag, *columns.labels]:
             if not fields[name].strip():
                 raise PermsetError(f"{where}, column {show(name)}: must not be empty; fill it in or remove the row")
-        labels = [_number(where, name, fields[name]) if real else fields[name] for name in columns.labels]
+        try:
+            _check_numbers(where, columns, fields)
+        except PermsetError as error:
+            raise PermsetError(f"{error}{and_more(_wrong_rows(columns, rows), 'row')}") from error
+        labels = [float(fields[name]) if real else fields[name] for name in columns.labels]
         empty = not any(fields[name] for name in columns.features)
-        for name in [] if empty else columns.features:
-            _number(where, name, fields[name])
         bag = fields[columns.bag]
         first, first_labels, first_empty = seen.setdefault(bag, (line, labels, empty))
         if labels != first_labels:
@@ -183,12 +187,31 @@ def _raise_first_mistake(path: Path, columns: _Columns) -> None:
         raise PermsetError(f"{path}: no rows under the header; expected a row an object")
 
 
-def _number(where: str, name: str, text: str) -> float:
-    number = parse_number(text)
-    if abs(number) <= LARGEST:
-        return number
-    got = show(text) if text else "nothing"
-    raise PermsetError(f"{where}, column {show(name)}: must be {RANGE}, got {got}; correct or remove the row")
+def _check_numbers(where: str, columns: _Columns, fields: dict[str, str]) -> None:
+    """PermsetError for a label or feature that is no number; a row of an empty bag has no features."""
+    empty = not any(fields[name] for name in columns.features)
+    names = (columns.labels if columns.kind == "real" else []) + ([] if empty else columns.features)
+    for name in names:
+        if not abs(parse_number(fields[name])) <= LARGEST:
+            got = show(fields[name]) if fields[name] else "nothing"
+            raise PermsetError(f"{where}, column {show(name)}: must be {RANGE}, got {got}; correct or remove the row")
+
+
+def _wrong_rows(columns: _Columns, rows: Iterator[tuple[int, list[str]]]) -> int:
+    """How many of these rows hold what is no number, up to one that is broken."""
+    count = 0
+    try:
+        for _, row in rows:
+            fields = dict(zip(columns.header, row, strict=False))
+            if fields.keys() < set(columns.header):
+                break
+            try:
+                _check_numbers("", columns, fields)
+            except PermsetError:
+                count += 1
+    except PermsetError:
+        pass
+    return count
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:

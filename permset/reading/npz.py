@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 
 from permset import PermsetError
 from permset.config.kinds import TargetKind
-from permset.reading.checks import RANGE, FlatBags, as_float32, by_class, flat_bags, reading, show, too_large
+from permset.reading.checks import RANGE, FlatBags, and_more, as_float32, by_class, flat_bags, reading, show, too_large
 
 LAYOUTS = ({"x", "y"}, {"x", "mask", "y"}, {"objects", "sizes", "y"})
 """arrays of an .npz"""
@@ -51,7 +51,10 @@ def read_npz_bags(path: Path, kind: TargetKind, *, most_bytes: int) -> FlatBags:
     else:
         labels, codes = np.unique(y, return_inverse=True)
         targets, classes = by_class(path, labels.astype(str).tolist(), codes.reshape(-1), kind)
-    return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes)
+    channels, outputs = (
+        [f"{kind} {i}" for i in range(array.shape[1])] for kind, array in (("channel", objects), ("target", targets))
+    )
+    return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes, channels, outputs)
 
 
 def _load(path: Path, kind: TargetKind, most_bytes: int) -> dict[str, Shaped[np.ndarray, "..."]]:
@@ -151,5 +154,7 @@ def _checked(
     if wrong.any():
         place = np.unravel_index(wrong.argmax(), wrong.shape)
         where = f"{name}[{', '.join(map(str, place))}] of bag {bags[place[0]]}"
-        raise PermsetError(f"{path}: {where} must be {RANGE}, got {array[place]}; correct it or remove the bag")
+        others = len(np.unique(bags[wrong.reshape(len(bags), -1).any(1)])) - 1
+        more = and_more(others, "bag")
+        raise PermsetError(f"{path}: {where} must be {RANGE}, got {array[place]}; correct it or remove the bag{more}")
     return numbers

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from permset.config.data import (
 from permset.config.experiment import Params
 from permset.report import answers
 from permset.report.answers import MeasuredPoint, points_of
-from permset.report.tables import TEXT, by_task, chosen, columns, limit, percent
+from permset.report.tables import TEXT, by_task, chosen, columns, limit, percent, warnings
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
@@ -41,8 +41,9 @@ def render(
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     tasks = by_task(summary)
     shown = {row["run"]: permutations[row["run"]] for row in next(iter(tasks.values()))}
+    meanings = {row.get("meaning", "reading") for rows in shown.values() for row in rows}
     orders = [
-        (row["order"], [f"{float(rows[i]['reading']):.6f}" for rows in shown.values()])
+        (row["order"], [_reading(rows[i], meanings) for rows in shown.values()])
         for i, row in enumerate(next(iter(shown.values())))
     ]
     texts = yaml.safe_load(QUESTIONS.read_text())
@@ -54,11 +55,18 @@ def render(
         text=TEXT,
         shown=list(shown),
         orders=orders,
+        meaning=meanings.pop() if len(meanings) == 1 else "probability of the likeliest class, which is named",
         agreement=_agreement(shown),
         studies=[
             _study(params, name, texts.get(name, {}), rows, summary, study_figures) for name, rows in studies.items()
         ],
     )
+
+
+def _reading(row: Mapping[str, str], meanings: Set[str]) -> str:
+    """Also of what it is, where that is not the same everywhere."""
+    shown = f"{float(row['reading']):.6f}"
+    return shown if len(meanings) == 1 else f"{shown} ({row['meaning'].removeprefix('probability of ')})"
 
 
 def _figure(path: Path, caption: str) -> Markup:
@@ -81,6 +89,7 @@ def _task(name: str, task: AnySource, rows: Rows, figures: Path) -> dict[str, An
         "header": list(header),
         "rows": [[cell(row) for cell in header.values()] for row in rows],
         "chosen": chosen(rows),
+        "warnings": warnings(rows),
         "figures": [
             (path, caption) for kind, caption in captions.items() if (path := figures / f"{kind}_{name}.png").exists()
         ],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 Row = Mapping[str, str]
-TEXT = {"run", "method", "verdict"}
+TEXT = {"run", "method", "targets", "verdict"}
 
 
 def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -15,13 +15,22 @@ def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The rows of results/summary.csv: one table per task, one line per run, the invariance error in float64."""
-    return "\n".join(f"**`{task}`**{limit(group)}:\n\n{_table(group)}" for task, group in by_task(rows).items())
+    tasks = []
+    for task, group in by_task(rows).items():
+        notes = "".join(f"\nWarning: {line}\n" for line in warnings(group))
+        tasks.append(f"**`{task}`**{limit(group)}:\n\n{_table(group)}{notes}")
+    return "\n".join(tasks)
 
 
 def limit(rows: Sequence[Row]) -> str:
-    """What is the best possible on a task, where that is known."""
-    bayes = rows[0]["bayes_accuracy"] if rows else ""
-    return f", Bayes accuracy {percent(bayes)}" if bayes else ""
+    """Between what accuracies lie on a task: the best possible, where that is known, and always the largest class."""
+    found = {"Bayes accuracy": "bayes_accuracy", "always the largest class": "majority"}
+    return "".join(f", {title} {percent(rows[0][name])}" for title, name in found.items() if rows[0].get(name))
+
+
+def warnings(rows: Sequence[Row]) -> list[str]:
+    """A line for each run that may have learnt nothing."""
+    return [f"{row['run']}: {row['warning']}." for row in rows if row.get("warning")]
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -45,12 +54,15 @@ def chosen(rows: Sequence[Row]) -> str | None:
 def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
     """Titles of a task's table, and what gives each cell."""
     if rows[0]["mae"]:
+        unit = " in deviations" if rows[0].get("targets") else ""
         scores: dict[str, Callable[[Row], str]] = {
-            "validation MAE": lambda row: _three_digits(row["validation"]),
-            "MAE (95% interval)": lambda row: _with_interval(row, "mae", _three_digits),
-            "RMSE": lambda row: _three_digits(row["rmse"]),
+            f"validation MAE{unit}": lambda row: _three_digits(row["validation"]),
+            f"MAE{unit} (95% interval)": lambda row: _with_interval(row, "mae", _three_digits),
+            f"RMSE{unit}": lambda row: _three_digits(row["rmse"]),
             "R²": lambda row: f"{float(row['r2']):.3f}" if row["r2"] else "",
         }
+        if unit:
+            scores["targets"] = lambda row: row["targets"]
     elif rows[0]["bayes_accuracy"]:
         scores = {
             "accuracy (95% interval)": lambda row: _with_interval(row, "accuracy", percent),

@@ -10,6 +10,8 @@ import numpy as np
 from permset import PermsetError
 from permset.store.files import intact, write
 
+COLLECTION = "objects", "sizes", "y", "roles", "classes", "channels", "targets"
+
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """An npz file that has the same bytes wherever the arrays are the same.
@@ -49,27 +51,32 @@ def read_bags(path: Path) -> tuple[np.ndarray, ...]:
 
 
 def write_collection(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """objects (total, channels), sizes (sets,), y (sets, targets), roles (rows, sets) and the names of the classes."""
+    """objects (total, channels), sizes (sets,), y (sets, targets), roles (rows, sets); and names of classes, channels
+    and targets."""
     write_arrays(path, arrays)
 
 
 def read_collection(path: Path, remedy: str) -> dict[str, np.ndarray]:
     with intact(path, f"dvc repro -f {remedy}"), np.load(path) as arrays:
-        return {name: arrays[name] for name in ("objects", "sizes", "y", "roles", "classes")}
+        return {name: arrays[name] for name in COLLECTION}
 
 
-def some_bags(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """About so many bags of a task, each (n, channels), and their targets (sets, targets), from all over it."""
+def some_bags(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray, dict[str, list[str]]]:
+    """About so many bags of a task, each (n, channels), and their targets (sets, targets), from all over it.
+
+    Also the names of classes and channels, where bags come with any.
+    """
     with intact(path, f"dvc repro -f {path.stem}"), np.load(path) as arrays:
         names = arrays.files
     if "sizes" not in names:
         x, y, *mask = (array[:count] for array in read_bags(path))
-        return [bag[mask[0][i]] if mask else bag for i, bag in enumerate(x)], y
+        return [bag[mask[0][i]] if mask else bag for i, bag in enumerate(x)], y, {}
     arrays = read_collection(path, path.stem)
     order = np.argsort(arrays["y"][:, 0], kind="stable")
     which = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
     starts = np.cumsum(arrays["sizes"]) - arrays["sizes"]
-    return [arrays["objects"][starts[i] : starts[i] + arrays["sizes"][i]] for i in which], arrays["y"][which]
+    bags = [arrays["objects"][starts[i] : starts[i] + arrays["sizes"][i]] for i in which]
+    return bags, arrays["y"][which], {kind: arrays[kind].tolist() for kind in ("classes", "channels")}
 
 
 def write_model(

@@ -104,7 +104,7 @@ def _tested(run: Run, state: State) -> dict[str, Float[np.ndarray, " seeds"]]:
     task, limits = run.task, run.params.certificate
     network = run.network()
     of_seeds = [seed_metrics(*result, task.target) for result in run.tested(network, state)]
-    values = {name: np.array([one[name] for one in of_seeds]) for name in of_seeds[0]}
+    values = {name: np.array([one[name].value for one in of_seeds]) for name in of_seeds[0]}
     if task.bayes_accuracy is not None:
         values["regret"] = task.bayes_accuracy - values["accuracy"]
     excerpt, draws = run.excerpt(limits.objects), generator(limits.seed, "study")

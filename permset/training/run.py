@@ -129,7 +129,8 @@ def open_task(params: Params, name: str) -> Task:
         return build_task(source)
     arrays = read_collection(Path(f"data/{name}.npz"), f"{'generate' if name in params.tasks else 'read'}@{name}")
     objects, sizes, y, roles = (torch.from_numpy(arrays[key]) for key in ("objects", "sizes", "y", "roles"))
-    target = build_target(source.target, len(arrays["classes"]) or y.shape[1], source.loss)
+    names = arrays["classes"].tolist() or arrays["targets"].tolist()
+    target = build_target(source.target, names, source.loss)
     folds = len(roles) if isinstance(source.split, FoldsParams) else None
     split = Split(Collection(objects, sizes, y), roles, real=source.target == "real")
     return Collected(split, target, folds, source.standardize)

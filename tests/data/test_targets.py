@@ -13,7 +13,14 @@ from sklearn.metrics import (
 from torch import Tensor
 from torch.nn import functional as F
 
-from permset.data.targets import Binary, Classes, Real, Target
+from permset.config.kinds import TargetKind
+from permset.data.targets import Binary, Classes, Real, Target, build_target
+
+KINDS_WITH_NAMES: list[tuple[TargetKind, list[str]]] = [
+    ("classes", ["elm", "oak", "fir"]),
+    ("binary", ["no", "yes"]),
+    ("real", ["mass"]),
+]
 
 
 def torchs(target: Target, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -30,7 +37,8 @@ def torchs(target: Target, outputs: Tensor, labels: Tensor) -> Tensor:
 def scikit_learns(target: Target, outputs: Tensor, labels: Tensor) -> float:
     """The score of one network by scikit-learn."""
     if isinstance(target, Real):
-        return mean_absolute_error(labels, outputs)
+        unit = 1 if target.outputs == 1 else labels.std(0, correction=0).numpy()
+        return float(np.mean(mean_absolute_error(labels, outputs, multioutput="raw_values") / unit))
     return accuracy_score(labels[:, 0], outputs[:, 0] > 0 if isinstance(target, Binary) else outputs.argmax(1))
 
 
@@ -70,6 +78,16 @@ def test_a_reading_is_a_probability_or_the_first_number() -> None:
     likeliest = classes[0].exp().amax(-1) / classes[0].exp().sum(-1)
     torch.testing.assert_close(Classes(4).reading(classes[0]), likeliest)
     assert torch.equal(Real(3).reading(real[0]), real[0][..., 0])
+
+
+def test_a_reading_has_the_name_of_what_it_is() -> None:
+    outputs = torch.tensor([[0.1, 2.0, 0.3], [0.1, -2.0, 0.3]])
+    three, two, one = (build_target(kind, names, "squared") for kind, names in KINDS_WITH_NAMES)
+    assert three.meanings(outputs) == ["probability of oak", "probability of fir"]
+    assert two.meanings(outputs[:, :1]) == ["probability of yes"] * 2
+    assert one.meanings(outputs[:, :1]) == ["mass"] * 2
+    assert Classes(3).meanings(outputs) == ["probability of class 1", "probability of class 2"]
+    assert (Real(1).meanings(outputs), Binary().meanings(outputs[:1])) == (["target"] * 2, ["probability of class 1"])
 
 
 def test_names_tell_the_scores_apart() -> None:

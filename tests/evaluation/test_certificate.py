@@ -163,6 +163,7 @@ def test_a_bag_is_shown_in_its_orders() -> None:
     assert second[0] == "5 4 3 2 1 0"
     assert first[1] != second[1]
     assert first[2] == pytest.approx(1 / (1 + math.exp(-first[1])))
+    assert first[3] == "probability of class 1"
 
 
 LIMITS = CertificateParams(objects=100, permutations=7, shown=2, seed=3, invariant=1e-12, approximate=0.1)

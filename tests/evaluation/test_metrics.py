@@ -23,7 +23,13 @@ from torch import Tensor
 
 from permset.data.randomness import generator
 from permset.data.targets import Binary, Classes, Real, Target, accuracy, binary_cross_entropy
-from permset.evaluation.metrics import Interval, area_under_roc, interval, measure, seed_metrics
+from permset.evaluation.intervals import Interval, interval
+from permset.evaluation.metrics import area_under_roc, measure
+from permset.evaluation.metrics import seed_metrics as metrics_with_influence
+
+
+def seed_metrics(outputs: Tensor, labels: Tensor, target: Target) -> dict[str, float]:
+    return {name: metric.value for name, metric in metrics_with_influence(outputs, labels, target).items()}
 
 
 def test_accuracy_loss_and_regret_of_known_outputs() -> None:
@@ -37,9 +43,10 @@ def test_accuracy_loss_and_regret_of_known_outputs() -> None:
     assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0, 1), "the t interval of two seeds is wider"
     assert (metrics["regret_low"], metrics["regret_high"]) == (0, 1)
     many = measure([(one, labels) for one in logits.repeat(20, 1, 1)], bayes_accuracy=1.0)
-    mean, low, high = interval(np.tile([1, 0.5], 20))
-    assert (many["accuracy"], many["accuracy_low"], many["accuracy_high"]) == (mean, low, high)
-    assert many["regret_low"] == pytest.approx(1 - high)
+    mean, low, _ = interval(np.tile([1, 0.5], 20))
+    assert many["accuracy"] == mean
+    assert many["accuracy_low"] < low, "four bags are few"
+    assert many["regret_high"] == pytest.approx(1 - many["accuracy_low"])
 
 
 def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
@@ -49,11 +56,12 @@ def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
     assert abs(held - 0.95) < 0.015
 
 
-def test_from_one_seed_no_interval_follows() -> None:
-    metrics = measure([(torch.ones(2, 1), torch.tensor([[1.0], [0.0]]))])
-    assert metrics["accuracy"] == 0.5
-    assert metrics["accuracy_low"] is None
-    assert metrics["accuracy_high"] is None
+def test_from_one_seed_and_one_bag_no_interval_follows() -> None:
+    metrics = measure([(torch.ones(1, 1), torch.tensor([[1.0]]))])
+    assert metrics["accuracy"] == 1
+    assert (metrics["loss_low"], metrics["loss_high"]) == (None, None)
+    assert interval(np.ones(1))[0] == 1
+    assert np.isnan(interval(np.ones(1))[1:]).all()
 
 
 SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
@@ -64,14 +72,14 @@ SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_
 def test_the_area_under_the_curve_counts_pairs(bags: list[tuple[int, bool]]) -> None:
     """With many ties; against a loop over pairs, and against scikit-learn."""
     scores, positive = (torch.tensor(values) for values in zip(*bags, strict=True))
-    area = area_under_roc(scores.float(), positive)
+    area = area_under_roc(scores.float(), positive).value
     pairs = [(a > b) + (a == b) / 2 for a, is_a in bags if is_a for b, is_b in bags if not is_b]
     if not pairs:
         assert math.isnan(area)
         return
     assert area == pytest.approx(np.mean(pairs))
     assert area == pytest.approx(roc_auc_score(positive, scores))
-    assert area_under_roc(-scores.float(), positive) == pytest.approx(1 - area)
+    assert area_under_roc(-scores.float(), positive).value == pytest.approx(1 - area)
 
 
 @settings(max_examples=60)
@@ -123,17 +131,39 @@ def test_what_does_not_change_probabilities_does_not_change_metrics() -> None:
 def test_metrics_of_real_targets_are_scikit_learns(sets: int, outputs: int, seed: int, offset: float) -> None:
     predicted, labels = draw(Real(outputs), sets=sets, seed=seed)
     predicted, labels = predicted + offset, labels + offset
+    unit = 1 if outputs == 1 else labels.std(0, correction=0).numpy()
     for error, loss in (("squared", mean_squared_error), ("absolute", mean_absolute_error)):
         metrics = seed_metrics(predicted, labels, Real(outputs, error))  # type: ignore[arg-type]
         expected = {
-            "mae": mean_absolute_error(labels, predicted),
-            "rmse": mean_squared_error(labels, predicted) ** 0.5,
+            "mae": np.mean(mean_absolute_error(labels, predicted, multioutput="raw_values") / unit),
+            "rmse": np.mean(root_mean_squared_error(labels, predicted, multioutput="raw_values") / unit),
             "r2": r2_score(labels, predicted),
             "loss": loss(labels, predicted),
         }
         assert metrics == pytest.approx(expected)
-        if outputs == 1:  # Of several, scikit-learn gives the mean of each one's.
-            assert metrics["rmse"] == pytest.approx(root_mean_squared_error(labels, predicted))
+        assert metrics["mae"] == pytest.approx(float(Real(outputs).score(predicted, labels)))
+
+
+def test_errors_of_several_targets_do_not_depend_on_their_units() -> None:
+    """A thousandth of the one, and the other, in the units of the file, side by side."""
+    predicted, labels = draw(Real(2), 3)
+    units, target = torch.tensor([1e-3, 1e3]), Real(2, names=("mass", "energy"))
+    table, other = (measure([(one * unit, labels * unit) for one in predicted], target) for unit in (1, units))
+    for name in ("mae", "rmse", "r2"):
+        for end in ("", "_low", "_high"):
+            assert other[f"{name}{end}"] == pytest.approx(table[f"{name}{end}"])
+    alone = mean_absolute_error(labels[:, 0].expand(3, -1).T, predicted[:, :, 0].T)
+    assert other["targets"]["mass"]["mae"] == pytest.approx(1e-3 * alone)
+    energy = measure([(one[:, [1]] * 1e3, labels[:, [1]] * 1e3) for one in predicted], Real(1))
+    assert other["targets"]["energy"] == pytest.approx({name: energy[name] for name in other["targets"]["energy"]})
+    assert list(measure([(predicted[0], labels)], Real(2))["targets"]) == ["target 0", "target 1"]
+
+
+def test_a_target_that_is_constant_keeps_its_unit() -> None:
+    labels = torch.tensor([[1.0, 7.0], [3.0, 7.0]])
+    outputs = labels + torch.tensor([2.0, 5.0])
+    assert seed_metrics(outputs, labels, Real(2))["mae"] == pytest.approx((2 / 1 + 5) / 2)
+    assert float(Real(2).score(outputs, labels)) == pytest.approx((2 / 1 + 5) / 2)
 
 
 def test_metrics_of_float32_outputs_have_float64s_digits() -> None:
@@ -191,7 +221,7 @@ def test_metrics_and_their_intervals_are_those_of_the_seeds(target: Target, over
     results = [draw(target, seed=seed) for seed in range(4)]
     table = measure(results, target, overlap=overlap)
     of_seeds = [seed_metrics(*result, target) for result in results]
-    assert {name for name in table if not name.endswith(("_low", "_high"))} == {
+    assert {name for name in table if not name.endswith(("_low", "_high"))} - {"targets"} == {
         "num_seeds",
         "bayes_accuracy",
         *of_seeds[0],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from permset.figures.looks import looks
 from permset.figures.runs import (
@@ -78,8 +79,28 @@ FIGURES = {
     "mae": partial(accuracy_figure, [{"run": "a", **REAL}, {"run": "b", **REAL, "r2": None}]),
     "accuracy": partial(accuracy_figure, [{"run": "a", **ROW}, {"run": "b", **ONE_SEED}]),
     "invariance": partial(invariance_figure, [{"run": "a", **ROW}, {"run": "b", **ROW}], 1e-12, 0.1),
-    "batch": partial(batch_figure, [np.ones((n, 2)) * n for n in (3, 0, 5)], np.array([[0.0], [1.0], [0.5]])),
+    "batch": partial(batch_figure, [np.ones((n, 2)) * n for n in (3, 0, 5)], np.array([[0.0], [1.0], [0.5]]), {}),
 }
+
+
+@pytest.mark.parametrize(
+    ("y", "known", "rows", "label"),
+    [
+        ([0, 1], {"classes": ["no", "yes"], "channels": ["mass", "x"]}, ["no", "yes"], "mass"),
+        ([0, 1], {"classes": ["$a$", "b" * 99], "channels": ["c"]}, [r"\$a\$", "b" * 29 + "…"], "c"),
+        ([3, 7], {"classes": [], "channels": ["mass", "x"]}, ["3", "7"], "mass"),
+        ([0, 1], {}, ["class 0", "class 1"], "first channel of the object"),
+    ],
+)
+def test_a_batch_has_the_names_of_its_file(
+    y: list[float], known: dict[str, list[str]], rows: list[str], label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr("permset.figures.runs.save", lambda figure, path: drawn.append(figure))
+    batch_figure([np.ones((3, 2))] * 2, np.array(y, float)[:, None], known, Path())
+    axes, bar = drawn[0].axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == rows
+    assert bar.get_ylabel() == label
 
 
 @pytest.mark.parametrize("name", FIGURES)
