@@ -53,7 +53,7 @@ def evaluate(name: str) -> None:
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
-    tested = opened.tested(network, saved["state"], test)
+    tested = opened.tested(network, saved["state"], test, show=True)
     metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
     metrics["majority"] = majority(task, [labels for _, labels in tested])
     metrics["warning"] = doubts(metrics)

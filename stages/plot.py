@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from permset.config.experiment import Params, load_params
 from permset.figures import runs as plots
 from permset.figures.looks import looks
@@ -70,7 +72,7 @@ def plot() -> None:
     figures: dict[str, Draw] = {}
     for task in dict.fromkeys(row["task"] for row in rows):
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
-    for name, draw in figures.items():
+    for name, draw in tqdm(figures.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / f"{name}.png", draw)
     keep_only(FIGURES, [f"{name}.png" for name in figures])
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tqdm import tqdm
+
 from permset.config.experiment import load_params
 from permset.figures.looks import Look, looks
 from permset.figures.studies import study_curves_figure, study_figure
@@ -34,7 +36,7 @@ def plot_studies() -> None:
         if study.curves:
             curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
             figures[f"{name}_curves"] = partial(study_curves_figure, curves, study.axis)
-    for name, draw in figures.items():
+    for name, draw in tqdm(figures.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / f"{name}.png", draw)
     keep_only(FIGURES, [f"{name}.png" for name in figures])
 

@@ -15,6 +15,7 @@ from mlflow.entities import Metric, Run, RunStatus
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from tqdm import tqdm
 
 from permset.portable import machine
 from permset.tracking.store import DIGEST, EXPERIMENT, PACKAGE, Result, project_root
@@ -26,7 +27,7 @@ def mirror(results: Sequence[Result]) -> None:
     """Make an MLflow run for each result that the store does not hold yet."""
     with _store() as experiment:
         held = _held(experiment)
-        for result in results:
+        for result in tqdm(results, desc="MLflow", leave=None, disable=None):  # None shows it on a terminal
             if result.digest not in held:
                 tags = {**result.tags, **_provenance(), DIGEST: result.digest}
                 if result.parent is not None:

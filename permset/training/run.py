@@ -1,5 +1,6 @@
 """A run of params.yaml: its task and its network, trained with all seeds and measured on test bags."""
 
+import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tqdm import tqdm
 
 from permset.config.data import DrawnParams, FoldsParams
 from permset.config.experiment import Params
@@ -24,6 +26,9 @@ from permset.training.settings import Settings
 from permset.training.stack import SETS_A_TIME, State, of_seed, predict
 from permset.training.svm import fit_machines
 from permset.training.train import Trained, choose_device, costs, train_seeds
+
+LEAST_POINTS = 10
+"""of a run's curves, however short its training, as far as batches are not drawn for more steps at once"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Run:
             learning_rate=train.learning_rate,
             schedule=train.schedule,
             weight_decay=train.weight_decay,
-            measure_every=train.measure_every,
+            measure_every=min(train.measure_every, math.ceil(train.steps / LEAST_POINTS)),
             measure_sets=train.measure_sets,
         )
 
@@ -69,7 +74,8 @@ class Run:
         """All seeds, as `train_seeds` trains them, with or without a progress bar."""
         model, data = self.params.run(self.name).model, self.data
         if isinstance(model, SVMParams) and isinstance(data, Split):
-            return fit_machines(self.build, data, self.task.target, model.penalty, self.seeds)
+            title = self.name if show else None
+            return fit_machines(self.build, data, self.task.target, model.penalty, self.seeds, title)
         return train_seeds(
             self.build,
             data,
@@ -88,15 +94,22 @@ class Run:
             spent["training_gflop"] = None
         return spent
 
-    def tested(self, network: SetNetwork, state: State, test_set: Bags | None = None) -> list[tuple[Tensor, Tensor]]:
-        """Outputs and labels of each seed's network: on the one test set of a drawn task, or on its own test bags."""
+    def tested(
+        self, network: SetNetwork, state: State, test_set: Bags | None = None, show: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Outputs and labels of each seed's network: on the one test set of a drawn task, or on its own test bags.
+
+        With or without a progress bar.
+        """
         seeds = range(len(next(iter(state.values()))))
+        title, hidden = f"{self.name}: test bags", None if show else True  # None shows it on a terminal
         match self.task:
             case Collected(split=split):
-                return [_on_bags(network, of_seed(state, seed), split, split.bags_of(seed, TEST)) for seed in seeds]
+                progress = tqdm(seeds, desc=title, leave=None, disable=hidden)
+                return [_on_bags(network, of_seed(state, seed), split, split.bags_of(seed, TEST)) for seed in progress]
             case drawn:
                 bags = test_set or drawn.test_set()
-                outputs = predict(network, state, bags.x, bags.mask)
+                outputs = predict(network, state, bags.x, bags.mask, title if show else None)
                 return [(outputs[seed], bags.y) for seed in seeds]
 
     def excerpt(self, objects: int, test_set: Bags | None = None) -> list[Bags]:

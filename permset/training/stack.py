@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from tqdm import tqdm
 
 from permset.networks.build import is_exportable
 from permset.networks.standardization import Standardized
@@ -50,11 +51,16 @@ def of_seed(state: State, index: int) -> State:
 
 
 def predict(
-    network: nn.Module, state: State, x: Float[Tensor, "sets n c"], mask: Bool[Tensor, "sets n"] | None = None
+    network: nn.Module,
+    state: State,
+    x: Float[Tensor, "sets n c"],
+    mask: Bool[Tensor, "sets n"] | None = None,
+    name: str | None = None,
 ) -> Float[Tensor, "seeds sets outputs"]:
     """Outputs of every network of the stack on the same bags, in the precision of x; some sets at a time.
 
     In evaluation mode, in which an output does not depend on the other bags of a batch; the network keeps its own mode.
+    Progress is shown under the name, if one is given, on a terminal.
     """
     network = copy.deepcopy(network).eval().to(x)
     state = {name: value.to(x) for name, value in state.items()}
@@ -64,9 +70,10 @@ def predict(
         outputs = partial(_one_by_one, network)
     else:
         outputs = vmap(partial(functional_call, network), in_dims=(0, None))
-    parts = zip(*(tensor.split(SETS_A_TIME) for tensor in ([x] if mask is None else [x, mask])), strict=True)
-    with torch.no_grad():
-        return torch.cat([outputs(state, inputs) for inputs in parts], 1)
+    parts = list(zip(*(tensor.split(SETS_A_TIME) for tensor in ([x] if mask is None else [x, mask])), strict=True))
+    hidden = None if name else True  # None shows it on a terminal
+    with torch.no_grad(), tqdm(parts, desc=name, leave=None, disable=hidden) as progress:
+        return torch.cat([outputs(state, inputs) for inputs in progress], 1)
 
 
 def _one_by_one(network: nn.Module, state: State, inputs: tuple[Tensor, ...]) -> Float[Tensor, "seeds sets outputs"]:

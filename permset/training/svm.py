@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from permset.data.bags import Collection
 from permset.data.batches import Split
@@ -16,15 +17,16 @@ from permset.training.stack import SETS_A_TIME, stack
 from permset.training.train import Build, Trained, initialise, prepare
 
 
-def fit_machines(build: Build, split: Split, target: Target, penalty: float, seeds: int) -> Trained:
+def fit_machines(build: Build, split: Split, target: Target, penalty: float, seeds: int, name: str | None) -> Trained:
     """A machine for each seed, on its bags of training; seeds of one split are alike.
 
-    There are no steps: the curves have one point, and the history none.
+    There are no steps: the curves have one point, and the history none. Progress is shown under the name, if any.
     """
     rows = range(min(seeds, len(split.roles)))
     size = max(len(split.bags_of(row, TRAINING)) for row in rows)
     networks = []
-    for row in rows:
+    hidden = None if name else True  # None shows it on a terminal
+    for row in tqdm(rows, desc=name, leave=None, disable=hidden):
         network, training = initialise(build, row), split.bags_of(row, TRAINING)
         prepare(network, split, row)
         machine, labels = network, split.collection.y[training]

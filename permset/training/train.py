@@ -127,14 +127,14 @@ def train_seeds(
     target: Target = BINARY,
     device: torch.device | str = "cpu",
     executor: Executor | None = None,
-    name: str | None = None,
+    name: str | None = "training",
 ) -> Trained:
     """Train one network for each seed, every seed on its own data, all seeds at once.
 
     `build`, `data` and the executor follow `concurrent.futures`: with a pool of processes, or a
     cluster's executor, both must be picklable. Without an executor the blocks run here, one by one.
-    Progress is shown under the name, if one is given. Raises Diverged when a loss is no longer finite, and PermsetError
-    for layers that keep statistics of batches, as BatchNorm does, or that torch cannot vectorise.
+    Progress is shown under the name, if one is given, on a terminal. Raises Diverged when a loss is no longer finite,
+    and PermsetError for layers that keep statistics of batches, as BatchNorm does, or that torch cannot vectorise.
     """
     device = torch.device(device)
     size = _block_size(build, device)
