@@ -17,8 +17,9 @@ from benchmarks.memory import peak_memory
 from permset.data.batches import Fresh
 from permset.data.tasks import UnitSum
 from permset.networks.networks import DeepSet
+from permset.training.blocks import initialise
 from permset.training.settings import Settings
-from permset.training.train import initialise, train, train_seeds
+from permset.training.train import train, train_seeds
 from permset.training.workers import seed_workers
 
 SEEDS = 32

@@ -22,9 +22,10 @@ from permset.symmetry.symmetrizers import (
     SampledGroupAverage,
     SetNetwork,
 )
+from permset.training.blocks import Trained
 from permset.training.settings import Settings
 from permset.training.stack import predict
-from permset.training.train import Trained, train, train_seeds
+from permset.training.train import train, train_seeds
 
 __all__ = [
     "MLP",

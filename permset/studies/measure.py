@@ -21,10 +21,10 @@ from permset.evaluation.metrics import seed_metrics
 from permset.networks.networks import DeepSet, count_params
 from permset.studies.plan import Point
 from permset.symmetry.symmetrizers import SetNetwork
+from permset.training.blocks import Diverged, Trained, draws_of, initialise, prepare
 from permset.training.learning_curves import CURVES
 from permset.training.run import Run, open_run
 from permset.training.stack import State, predict, unstack
-from permset.training.train import Diverged, Trained, draws_of, initialise, prepare
 
 POINT_COLUMNS = [
     *["study", "run", "axis", "value", "learning_rate", "num_params", "training_gflop", "bag_kflop", "bayes_accuracy"],

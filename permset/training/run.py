@@ -22,13 +22,14 @@ from permset.data.tasks import Collected, Task, build_task
 from permset.networks.build import build_model
 from permset.store.arrays import read_collection
 from permset.symmetry.symmetrizers import SetNetwork
+from permset.training.blocks import Trained
 from permset.training.settings import Settings
 from permset.training.stack import SETS_A_TIME, State, of_seed, predict
 from permset.training.svm import fit_machines
-from permset.training.train import Trained, choose_device, costs, train_seeds
+from permset.training.train import choose_device, costs, train_seeds
 
-LEAST_POINTS = 10
-"""of a run's curves, however short its training, as far as batches are not drawn for more steps at once"""
+LEAST_POINTS = 20
+"""of a run's curves, however short its training"""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -33,8 +34,11 @@ class Settings:
             return torch.optim.Adam(weights, self.learning_rate, fused=True)
         return torch.optim.AdamW(weights, self.learning_rate, weight_decay=self.weight_decay, fused=True)
 
-    def is_measured(self, before: int, after: int) -> bool:
-        """Whether a point of the curves is due once `after` steps are done, of which `before` were when last asked."""
-        return self.measure_every is not None and (
-            after == self.steps or before // self.measure_every < after // self.measure_every
-        )
+    def spans(self, done: int, count: int) -> list[tuple[int, int]]:
+        """The next `count` steps after those that are done, from and to, cut where a point of the curves is due."""
+        every, end = self.measure_every or self.steps, done + count
+        return list(pairwise([done, *range(done - done % every + every, end, every), end]))
+
+    def is_measured(self, done: int) -> bool:
+        """Whether a point of the curves is due after so many steps."""
+        return self.measure_every is not None and (done == self.steps or done % self.measure_every == 0)

@@ -12,9 +12,9 @@ from permset.data.splits import TRAINING, VALIDATION
 from permset.data.targets import Target
 from permset.networks.kernel_machine import KernelMachine
 from permset.networks.standardization import Standardized
+from permset.training.blocks import Build, Trained, initialise, prepare
 from permset.training.learning_curves import measure_curves
 from permset.training.stack import SETS_A_TIME, stack
-from permset.training.train import Build, Trained, initialise, prepare
 
 
 def fit_machines(build: Build, split: Split, target: Target, penalty: float, seeds: int, name: str | None) -> Trained:

@@ -22,9 +22,10 @@ from permset.data.targets import Real
 from permset.networks.build import build_model
 from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
+from permset.training.blocks import initialise, prepare
 from permset.training.settings import Settings
 from permset.training.stack import unstack
-from permset.training.train import initialise, prepare, train, train_seeds
+from permset.training.train import train, train_seeds
 
 
 def test_every_step_has_fresh_data() -> None:

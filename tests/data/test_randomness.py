@@ -10,7 +10,7 @@ from permset.data.randomness import drawing, generator
 from permset.data.tasks import UnitSum
 from permset.networks.build import build_model
 from permset.symmetry.groups import PermutationGroup
-from permset.training.train import initialise
+from permset.training.blocks import initialise
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,8 @@ from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import PermutationAugmentation
+from permset.training.blocks import initialise
 from permset.training.stack import predict, stack, unstack
-from permset.training.train import initialise
 
 CHANNELS, OUTPUTS = 3, 2
 EPS = float(torch.finfo(torch.float32).eps)

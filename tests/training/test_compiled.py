@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from permset import PermsetError
 from permset.data.randomness import generator
 from permset.data.targets import binary_cross_entropy
+from permset.training.blocks import initialise
 from permset.training.compiled import _fast_tanh, compile_step
 from permset.training.settings import Settings
 from permset.training.stack import stack
-from permset.training.train import initialise, train
+from permset.training.train import train
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from permset.data.batches import Fixed, Fresh, batches
 from permset.data.randomness import generator
 from permset.networks.networks import MLP
+from permset.training.blocks import initialise
 from permset.training.settings import Settings
-from permset.training.train import initialise, train, train_seeds
+from permset.training.train import train, train_seeds
 
 
 def test_curves_are_of_the_bags_just_trained_on_and_of_others() -> None:

@@ -10,8 +10,8 @@ from permset.networks.networks import MLP
 from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import GroupAverage
+from permset.training.blocks import initialise
 from permset.training.stack import predict, stack
-from permset.training.train import initialise
 
 
 def test_predict_is_each_network_alone() -> None:

@@ -21,9 +21,10 @@ from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import GroupAverage
+from permset.training.blocks import Build, Trained, initialise
 from permset.training.settings import Settings
 from permset.training.stack import predict, unstack
-from permset.training.train import Build, Trained, best_seed, choose_device, initialise, train, train_seeds
+from permset.training.train import best_seed, choose_device, train, train_seeds
 from permset.training.workers import seed_workers
 
 SHORT = Settings(steps=20, batch_size=34, learning_rate=0.01)
