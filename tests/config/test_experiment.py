@@ -1,10 +1,12 @@
 """Bad parameters give one clear line that names the place."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from permset import PermsetError
 from permset.config.experiment import load_params
@@ -250,3 +252,25 @@ def test_the_files_of_a_run_can_have_its_name(tmp_path: Path, data: dict[str, An
     load(tmp_path, data)
     for file in (f"{name}_curves.csv", f"curves_{name}.png"):
         write(tmp_path / file, lambda path: path.write_text(""))
+
+
+@pytest.mark.parametrize(
+    ("override", "before", "after"),
+    [
+        ("runs.deepset.model.pooling=mean", "      pooling: sum", "      pooling: mean"),
+        (
+            "runs.mlp.model.widths=[20,20]",
+            "    model: {kind: mlp, widths: [50, 50], activation: tanh}",
+            "    model: {kind: mlp, widths: [20, 20], activation: tanh}",
+        ),
+    ],
+)
+def test_an_experiment_changes_one_line(tmp_path: Path, override: str, before: str, after: str) -> None:
+    """The file is written in the layout of DVC, which writes it anew. If this fails, let DVC do so and commit that."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", path)
+    old = path.read_text().splitlines()
+    apply_overrides(path, [override])
+    new = path.read_text().splitlines()
+    assert len(new) == len(old)
+    assert [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]] == [(before, after)]
