@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, SetSize, Strict, one_or_several
 from permset.config.kinds import RealLoss, TargetKind
@@ -121,8 +121,14 @@ class DigitsParams(CollectionParams):
     """least intensity of a pixel that is an object"""
 
 
+def _file_name(path: str) -> str:
+    if not path.isprintable() or max(len(part.encode()) for part in path.split("/")) > 255:
+        raise ValueError(f"must be a path whose parts have at most 255 bytes, in one line, got {show(path)}")
+    return path
+
+
 class FileParams(CollectionParams):
-    path: Annotated[str, Field(min_length=1)]
+    path: Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
     """relative to the project's root"""
     target: TargetKind
     """what is predicted: one of two classes, one of several, or real numbers"""

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from permset import PermsetError
 from permset.config.constraints import Count, EvenCount, Name, Positive, Strict, or_number
 from permset.config.data import AnySource, BagFileParams, DrawnParams, FetchedParams, TaskParams
-from permset.config.mistakes import _line, describe
+from permset.config.mistakes import _line, describe, listed
 from permset.config.networks import mismatch, unaffordable
 from permset.config.parsing import parse
 from permset.config.runs import RunParams, TrainParams
@@ -110,11 +110,11 @@ class Params(Strict):
             folder, _, table = file.path.rpartition("/")
             known = self.fetched.sha256 if self.fetched else {}
             if folder == "fetched" and table.removesuffix(".csv") not in known:
-                listed = ", ".join(known) or "none"
-                yield f"files.{name}.path: fetched/ has only what fetched.sha256 lists ({listed}); name another folder"
+                there = listed(known) or "none"
+                yield f"files.{name}.path: fetched/ has only what fetched.sha256 lists ({there}); name another folder"
         for name, run in self.runs.items():
             if run.task not in self.sources:
-                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {', '.join(self.sources)}"
+                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {listed(self.sources)}"
                 continue
             for place, mistake in self._mistakes_of_run(name, run, self.sources[run.task]):
                 yield f"{place}: {mistake}"
@@ -179,6 +179,4 @@ def _entry(section: str, entries: dict[str, T], name: str) -> T:
     try:
         return entries[name]
     except KeyError:
-        raise PermsetError(
-            f"params.yaml: {section} has no entry {name!r}; choose one of: {', '.join(entries)}"
-        ) from None
+        raise PermsetError(f"params.yaml: {section} has no entry {name!r}; choose one of: {listed(entries)}") from None

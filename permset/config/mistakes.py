@@ -1,15 +1,30 @@
 """A mistake in params.yaml as one line: where it is, what was expected, and what came."""
 
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
+LONGEST = 200
+"""characters of a value in a message"""
+MOST_NAMES = 40
 _values = reprlib.Repr()
 _values.maxlist, _values.maxstring = 12, 60
-show = _values.repr
-"""Shows a value of a file in one line, shortened where it is long."""
+
+
+def show(value: object) -> str:
+    """A value of a file in one line, shortened where it is long."""
+    text = _values.repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names that there are to choose from, or the first of them."""
+    names = list(names)
+    more = f", … ({len(names)} in all)" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
@@ -36,7 +51,11 @@ def describe(detail: ErrorDetails) -> str:
     """What is wrong, without the place."""
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ")
-    if detail["type"] in ("dict_type", "model_type"):
+    if detail["type"] == "union_tag_not_found":
+        return "kind is missing; add it"
+    if detail["type"] == "union_tag_invalid":
+        return f"kind must be one of {detail['ctx']['expected_tags']}, got {show(detail['input']['kind'])}"
+    if detail["type"] in ("dict_type", "model_type", "model_attributes_type"):
         got = "nothing; write {} if it has no entries" if detail["input"] is None else show(detail["input"])
         return f"must be a mapping of keys to values, got {got}"
     return f"{detail['msg']}, got {show(detail['input'])}"

@@ -84,7 +84,14 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             "runs.deepset.train.learning_rate: Input should be a valid number",
         ),
         ("runs.deepset.task", "unit_sums", "runs.deepset.task: no task is named 'unit_sums'; choose one of: "),
-        ("runs.deepset.model.kind", "transformer", "runs.deepset.model"),
+        (
+            "runs.deepset.model.kind",
+            "transformer",
+            "runs.deepset.model: kind must be one of 'deepset', 'set_transformer', 'svm', 'mlp', 'equivariant', "
+            "'multichannel', got 'transformer'",
+        ),
+        ("runs.deepset.model", {}, "runs.deepset.model: kind is missing; add it"),
+        ("runs.deepset.model", "mlp", "runs.deepset.model: must be a mapping of keys to values, got 'mlp'"),
         ("runs.deepset.model.element_widths", [5, -1], "runs.deepset.model.element_widths.1: Input should be greater"),
         (
             "tasks.unit_sum.subset_sizes",
@@ -108,6 +115,19 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("files.mine", MINE | {"target": "class"}, "files.mine.target: Input should be 'binary', 'classes' or 'real'"),
         ("files.mine", MINE | {"feature": ["x"]}, "files.mine.feature: unknown key"),
         ("files.mine", MINE | {"path": "fetched/mine.csv"}, "files.mine.path: fetched/ has only what fetched.sha256"),
+        (
+            "files.mine",
+            MINE | {"path": "é" * 128},
+            "files.mine.path: must be a path whose parts have",
+        ),
+        ("files.mine", MINE | {"path": "a\0b"}, "files.mine.path: must be a path whose parts have"),
+        ("studies.set_size.axis", "model.x\ny", "studies.set_size.axis: String should match pattern"),
+        ("studies.set_size.set", {"model.x\ny": 1}, "studies.set_size.set.'model.x\\ny': String should match pattern"),
+        (
+            "studies.set_size.slopes",
+            {"regret": float("nan")},
+            "studies.set_size.slopes.regret: Input should be",
+        ),
         ("files.unit_sum", MINE, "files.unit_sum: a task has this name too"),
         ("runs.mine", {"task": "mine", "model": MLP}, "runs.mine.task: no task is named 'mine'"),
         ("runs.musk1_deepset.train.data", 100, "runs.musk1_deepset.train.data: the bags of musk1 are as many as they"),
@@ -194,6 +214,19 @@ def test_what_is_no_yaml_or_no_file_is_named(tmp_path: Path) -> None:
         load_params(tmp_path / "nowhere.yaml")
     with pytest.raises(PermsetError, match=r"params\.yaml: must be a mapping of keys to values, got 'just a text'$"):
         load(tmp_path, "just a text")
+
+
+def test_long_values_and_many_names_are_shortened(tmp_path: Path, data: dict[str, Any]) -> None:
+    nested = {f"key_{i}": [{"x" * 50: ["y" * 50] * 9}] * 9 for i in range(9)}
+    change(data, "runs.mlp.model.widths", nested)
+    with pytest.raises(PermsetError, match=r"runs\.mlp\.model\.widths: .*…$") as error:
+        load(tmp_path, data)
+    assert len(str(error.value)) < len(str(tmp_path)) + 300
+    change(data, "runs.mlp.model.widths", [5])
+    data["tasks"] |= {f"task_{i}": GAUSSIAN | {"variances": [1.0, 2.0]} for i in range(100)}
+    change(data, "runs.mlp.task", "x")
+    with pytest.raises(PermsetError, match=r"choose one of: (\w+, ){40}… \(105 in all\)$"):
+        load(tmp_path, data)
 
 
 def test_an_unknown_run_or_task_is_named() -> None:
