@@ -259,3 +259,14 @@ def test_training_permutations_are_fresh_and_used() -> None:
 def test_bags_of_another_size_than_the_group_are_refused() -> None:
     with pytest.raises(PermsetError, match="bags of at most 5 objects can be taken here, got one of more"):
         GroupAverage(mlp(6), GROUPS["S_5"])(torch.zeros(2, 6, 2))
+
+
+def test_training_does_not_average_over_all_of_a_large_group() -> None:
+    """Whose elements would be drawn for each bag of a step: 7! = 5,040 are few enough, 8! = 40,320 are not."""
+    draws = generator(0, "permutations")
+    drawn = GroupAverage(nn.Identity(), PermutationGroup.symmetric(7)).draw(2, draws)
+    assert drawn.shape == (2, 5040, 7)
+    large = PermutationGroup.symmetric(8)
+    with pytest.raises(PermsetError, match="all elements of S_8, more than 10000; give train_samples"):
+        GroupAverage(nn.Identity(), large).draw(2, draws)
+    assert GroupAverage(nn.Identity(), large, train_samples=3).draw(2, draws).shape == (2, 3, 8)
