@@ -10,6 +10,7 @@ export DO_NOT_TRACK := 1
 .PHONY: repro published test ui bench readme verify verify-cpus verify-calls
 
 repro: $(VENV)/installed
+	python -m stages.check  # before DVC reads params.yaml, which it does in words of its own
 	dvc repro dvc.yaml studies/dvc.yaml
 
 test: $(VENV)/installed

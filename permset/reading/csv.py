@@ -17,6 +17,7 @@ from jaxtyping import Int
 
 from permset import PermsetError
 from permset.config.kinds import TargetKind
+from permset.config.mistakes import show
 from permset.reading.checks import (
     LARGEST,
     RANGE,
@@ -27,7 +28,6 @@ from permset.reading.checks import (
     flat_bags,
     parse_number,
     reading,
-    show,
     too_large,
 )
 

@@ -14,7 +14,8 @@ from numpy.lib import format as npy
 
 from permset import PermsetError
 from permset.config.kinds import TargetKind
-from permset.reading.checks import RANGE, FlatBags, and_more, as_float32, by_class, flat_bags, reading, show, too_large
+from permset.config.mistakes import show
+from permset.reading.checks import RANGE, FlatBags, and_more, as_float32, by_class, flat_bags, reading, too_large
 
 LAYOUTS = ({"x", "y"}, {"x", "mask", "y"}, {"objects", "sizes", "y"})
 """arrays of an .npz"""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from permset import PermsetError
 from permset.config.experiment import Params
-from permset.config.mistakes import describe
+from permset.config.mistakes import describe, listed
 from permset.config.runs import RunParams
 
 TEST = "test."
@@ -49,7 +49,7 @@ def plan(params: Params, name: str) -> list[Point]:
     for variant, chosen in study.runs.items():
         run = chosen.run or variant
         if run not in params.runs:
-            known = ", ".join(params.runs)
+            known = listed(params.runs)
             raise PermsetError(f"{place}.runs.{variant}: no run is named {run!r}; choose one of: {known}")
         base = _only(params, run, variant)
         for settings, where in ((study.set, "set"), (chosen.set, f"runs.{variant}.set")):
@@ -106,7 +106,7 @@ def _change(params: Params, run: str, path: str, value: Any, place: str, axis: s
     for key in inner:
         at = at.get(key) if isinstance(at, Mapping) else None
     if not isinstance(at, dict) or last not in at:
-        known = f"; choose one of: {', '.join(at)}" if isinstance(at, dict) else ""
+        known = f"; choose one of: {listed(at)}" if isinstance(at, dict) else ""
         where = place if axis is None else place.partition(".runs")[0].partition(".values")[0] + ".axis"
         raise PermsetError(f"{where}: the run {run!r} has no {axis or path}{known}")
     at[last] = value

@@ -13,7 +13,9 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from permset import PermsetError
 from permset.config.kinds import Averaged, Order
+from permset.config.networks import AVERAGED_AT_MOST
 from permset.data.elementary import log_sum_exp
 from permset.data.masks import Mask, resize, without_padding
 from permset.symmetry.arrangements import arrangements
@@ -114,6 +116,11 @@ class GroupAverage(SetNetwork):
 
     def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
         if self.train_samples is None:
+            if self.group.order > AVERAGED_AT_MOST:
+                raise PermsetError(
+                    f"training cannot average over all elements of {self.group}, more than {AVERAGED_AT_MOST}; "
+                    "give train_samples, how many random ones it takes"
+                )
             elements = torch.as_tensor(self.group.elements().astype(np.int64), device=generator.device)
             return elements.expand(num_sets, -1, -1)
         return _draw(self.group, num_sets, self.train_samples, generator)

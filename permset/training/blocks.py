@@ -118,10 +118,10 @@ def _train_stack(block: Block, step: Step | None) -> tuple[Trained, Step | None]
                 first = [{key: value[0] for key, value in part.items()} for part in parts]
                 unit = unit_of_targets(networks[0], block.target)
                 step = compile_step(networks[0], state, buffers, block.target.loss, data.shares, first, unit)
-            first = sum(map(len, history))  # not what the bar has counted, which is nothing where it is not shown
-            for start, stop in settings.spans(first, len(parts[0]["y"])):
-                taken = [{key: value[: stop - first] for key, value in part.items()} for part in parts]
-                batch = [{key: value[start - first :] for key, value in part.items()} for part in taken]
+            before = sum(map(len, history))  # not what the bar has counted, which is nothing where it is not shown
+            for start, stop in settings.spans(before, len(parts[0]["y"])):
+                taken = [{key: value[: stop - before] for key, value in part.items()} for part in parts]
+                batch = [{key: value[start - before :] for key, value in part.items()} for part in taken]
                 rates = [settings.rate(i) for i in range(start, stop)]
                 with drawing(layers):
                     losses = _take_steps(partial(step, weights, fitted), weights, optimizer, batch, rates)

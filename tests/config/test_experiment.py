@@ -1,13 +1,16 @@
 """Bad parameters give one clear line that names the place."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from permset import PermsetError
 from permset.config.experiment import load_params
+from permset.store.files import write
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,7 +84,14 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             "runs.deepset.train.learning_rate: Input should be a valid number",
         ),
         ("runs.deepset.task", "unit_sums", "runs.deepset.task: no task is named 'unit_sums'; choose one of: "),
-        ("runs.deepset.model.kind", "transformer", "runs.deepset.model"),
+        (
+            "runs.deepset.model.kind",
+            "transformer",
+            "runs.deepset.model: kind must be one of 'deepset', 'set_transformer', 'svm', 'mlp', 'equivariant', "
+            "'multichannel', got 'transformer'",
+        ),
+        ("runs.deepset.model", {}, "runs.deepset.model: kind is missing; add it"),
+        ("runs.deepset.model", "mlp", "runs.deepset.model: must be a mapping of keys to values, got 'mlp'"),
         ("runs.deepset.model.element_widths", [5, -1], "runs.deepset.model.element_widths.1: Input should be greater"),
         (
             "tasks.unit_sum.subset_sizes",
@@ -105,6 +115,19 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("files.mine", MINE | {"target": "class"}, "files.mine.target: Input should be 'binary', 'classes' or 'real'"),
         ("files.mine", MINE | {"feature": ["x"]}, "files.mine.feature: unknown key"),
         ("files.mine", MINE | {"path": "fetched/mine.csv"}, "files.mine.path: fetched/ has only what fetched.sha256"),
+        (
+            "files.mine",
+            MINE | {"path": "é" * 128},
+            "files.mine.path: must be a path whose parts have",
+        ),
+        ("files.mine", MINE | {"path": "a\0b"}, "files.mine.path: must be a path whose parts have"),
+        ("studies.set_size.axis", "model.x\ny", "studies.set_size.axis: String should match pattern"),
+        ("studies.set_size.set", {"model.x\ny": 1}, "studies.set_size.set.'model.x\\ny': String should match pattern"),
+        (
+            "studies.set_size.slopes",
+            {"regret": float("nan")},
+            "studies.set_size.slopes.regret: Input should be",
+        ),
         ("files.unit_sum", MINE, "files.unit_sum: a task has this name too"),
         ("runs.mine", {"task": "mine", "model": MLP}, "runs.mine.task: no task is named 'mine'"),
         ("runs.musk1_deepset.train.data", 100, "runs.musk1_deepset.train.data: the bags of musk1 are as many as they"),
@@ -133,6 +156,38 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             GAUSSIAN | {"variances": [1.0, 2.0], "channels": 0},
             "tasks.gaussian.channels: Input should be greater",
         ),
+        (
+            "certificate.objects",
+            10**12,
+            "certificate.objects: Input should be less than or equal to 10000000, got 1000",
+        ),
+        ("train.data", 10**12, "train.data: must be fresh, or an even number from 2 to 10000000, got 1000000000000"),
+        ("tasks.unit_sum.set_size", 10**6, "tasks.unit_sum.set_size: Input should be less than or equal to 100000"),
+        (
+            "runs.musk1_deepset.symmetrizer",
+            {"kind": "augmentation", "group": {"kind": "blocks", "sizes": [10**6, 10**6]}},
+            "runs.musk1_deepset.symmetrizer.group.sizes: must add up to at most 100000, got [1000000, 1000000]",
+        ),
+        (
+            "runs.musk1_deepset.symmetrizer",
+            {"kind": "augmentation", "group": {"kind": "generated", "cycles": [[[0, 10**6]]]}},
+            "runs.musk1_deepset.symmetrizer.group.cycles.0.0.1: Input should be less than 100000",
+        ),
+        (
+            "runs.mlp.symmetrizer",
+            {"kind": "augmentation", "group": {"kind": "generated", "cycles": [[]]}},
+            "runs.mlp.symmetrizer.group.cycles.0: List should have at least 1 item",
+        ),
+        (
+            "runs.mlp.symmetrizer",
+            {"kind": "augmentation", "group": {"kind": "generated", "cycles": [[[]]]}},
+            "runs.mlp.symmetrizer.group.cycles.0.0: List should have at least 1 item",
+        ),
+        (f"runs.{'a' * 201}", {"task": "unit_sum", "model": MLP}, "runs.'aaaa"),
+        ("studies", None, "studies: must be a mapping of keys to values, got nothing; write {} if it has no entries"),
+        ("runs", None, "runs: must be a mapping of keys to values, got nothing; write {} if it has no entries"),
+        ("tasks", "x\n" * 10**5, "tasks: must be a mapping of keys to values, got 'x"),
+        ("two\nlines", 1, "'two\\nlines': unknown key"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(
@@ -157,8 +212,21 @@ def test_what_is_no_yaml_or_no_file_is_named(tmp_path: Path) -> None:
         load(tmp_path, "runs: [1, 2")
     with pytest.raises(PermsetError, match="cannot be read"):
         load_params(tmp_path / "nowhere.yaml")
-    with pytest.raises(PermsetError, match=r"params\.yaml: .*dict"):
+    with pytest.raises(PermsetError, match=r"params\.yaml: must be a mapping of keys to values, got 'just a text'$"):
         load(tmp_path, "just a text")
+
+
+def test_long_values_and_many_names_are_shortened(tmp_path: Path, data: dict[str, Any]) -> None:
+    nested = {f"key_{i}": [{"x" * 50: ["y" * 50] * 9}] * 9 for i in range(9)}
+    change(data, "runs.mlp.model.widths", nested)
+    with pytest.raises(PermsetError, match=r"runs\.mlp\.model\.widths: .*…$") as error:
+        load(tmp_path, data)
+    assert len(str(error.value)) < len(str(tmp_path)) + 300
+    change(data, "runs.mlp.model.widths", [5])
+    data["tasks"] |= {f"task_{i}": GAUSSIAN | {"variances": [1.0, 2.0]} for i in range(100)}
+    change(data, "runs.mlp.task", "x")
+    with pytest.raises(PermsetError, match=r"choose one of: (\w+, ){40}… \(105 in all\)$"):
+        load(tmp_path, data)
 
 
 def test_an_unknown_run_or_task_is_named() -> None:
@@ -167,3 +235,75 @@ def test_an_unknown_run_or_task_is_named() -> None:
         params.run("deepsets")
     with pytest.raises(PermsetError, match="tasks has no entry 'x'"):
         params.task("x")
+
+
+@pytest.mark.parametrize(
+    ("group", "affordable"),
+    [
+        ({"kind": "symmetric"}, False),
+        ({"kind": "blocks", "sizes": [8, 2]}, False),
+        ({"kind": "blocks", "sizes": [7, 3]}, False),
+        ({"kind": "blocks", "sizes": [7, 1, 1, 1]}, True),
+        ({"kind": "dihedral"}, True),
+        ({"kind": "cyclic"}, True),
+        ({"kind": "generated", "cycles": [[[0, 1]]]}, True),
+    ],
+)
+def test_training_averages_over_small_groups_alone(
+    tmp_path: Path, data: dict[str, Any], group: dict[str, Any], affordable: bool
+) -> None:
+    """7! = 5,040 elements are few enough, and 7! 3! = 30,240 are not."""
+    change(data, "runs.mlp.symmetrizer", {"kind": "average", "group": group, "train_samples": 1})
+    load(tmp_path, data)
+    del data["runs"]["mlp"]["symmetrizer"]["train_samples"]
+    if affordable:
+        load(tmp_path, data)
+        return
+    with pytest.raises(PermsetError, match=r"runs\.mlp\.symmetrizer: training cannot average .*; give train_samples"):
+        load(tmp_path, data)
+
+
+@pytest.mark.parametrize(("kind", "largest"), [("cyclic", 10_000), ("dihedral", 5_000)])
+def test_rotations_are_elements_too(tmp_path: Path, data: dict[str, Any], kind: str, largest: int) -> None:
+    change(data, "runs.mlp.symmetrizer", {"kind": "average", "group": {"kind": kind}})
+    change(data, "tasks.unit_sum.set_size", largest)
+    data["runs"] = {"mlp": data["runs"]["mlp"]}
+    load(tmp_path, data | {"studies": {}})
+    change(data, "tasks.unit_sum.set_size", largest + 1)
+    with pytest.raises(PermsetError, match="give train_samples"):
+        load(tmp_path, data)
+
+
+@pytest.mark.parametrize("name", ["a" * 200, "a" * 201])
+def test_the_files_of_a_run_can_have_its_name(tmp_path: Path, data: dict[str, Any], name: str) -> None:
+    """Those that are written first under a longer name included."""
+    change(data, f"runs.{name}", data["runs"]["mlp"])
+    if len(name) > 200:
+        with pytest.raises(PermsetError, match="at most 200 characters"):
+            load(tmp_path, data)
+        return
+    load(tmp_path, data)
+    for file in (f"{name}_curves.csv", f"curves_{name}.png"):
+        write(tmp_path / file, lambda path: path.write_text(""))
+
+
+@pytest.mark.parametrize(
+    ("override", "before", "after"),
+    [
+        ("runs.deepset.model.pooling=mean", "      pooling: sum", "      pooling: mean"),
+        (
+            "runs.mlp.model.widths=[20,20]",
+            "    model: {kind: mlp, widths: [50, 50], activation: tanh}",
+            "    model: {kind: mlp, widths: [20, 20], activation: tanh}",
+        ),
+    ],
+)
+def test_an_experiment_changes_one_line(tmp_path: Path, override: str, before: str, after: str) -> None:
+    """The file is written in the layout of DVC, which writes it anew. If this fails, let DVC do so and commit that."""
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", path)
+    old = path.read_text().splitlines()
+    apply_overrides(path, [override])
+    new = path.read_text().splitlines()
+    assert len(new) == len(old)
+    assert [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]] == [(before, after)]

@@ -402,3 +402,14 @@ def test_its_mask_moves_with_its_objects(wrapper: str) -> None:
         elements = [torch.as_tensor(p.astype(int)) for p in group.elements()]
         each = torch.stack([network.network(x[:, p], mask[:, p]) for p in elements])
         torch.testing.assert_close(outputs, each.mean(0))
+
+
+def test_training_does_not_average_over_all_of_a_large_group() -> None:
+    """Whose elements would be drawn for each bag of a step: 7! = 5,040 are few enough, 8! = 40,320 are not."""
+    draws = generator(0, "permutations")
+    drawn = GroupAverage(nn.Identity(), PermutationGroup.symmetric(7)).draw(2, draws)
+    assert drawn.shape == (2, 5040, 7)
+    large = PermutationGroup.symmetric(8)
+    with pytest.raises(PermsetError, match="all elements of S_8, more than 10000; give train_samples"):
+        GroupAverage(nn.Identity(), large).draw(2, draws)
+    assert GroupAverage(nn.Identity(), large, train_samples=3).draw(2, draws).shape == (2, 3, 8)

@@ -33,8 +33,14 @@ def test_the_optimizer_is_adam_and_with_a_decay_adamw(decay: float, kind: type[t
 
 def test_points_are_due_at_every_multiple_and_after_the_last_step() -> None:
     settings = Settings(110, 2, 0.1, measure_every=50)
-    due = [after for after in range(1, 111) if settings.is_measured(after - 1, after)]
-    assert due == [50, 100, 110]
-    assert settings.is_measured(40, 90), "a multiple lies between"
-    assert not settings.is_measured(50, 90)
-    assert not any(Settings(110, 2, 0.1).is_measured(after - 1, after) for after in range(1, 111))
+    assert [done for done in range(1, 111) if settings.is_measured(done)] == [50, 100, 110]
+    assert not any(Settings(110, 2, 0.1).is_measured(done) for done in range(1, 111))
+
+
+def test_steps_are_taken_up_to_where_points_are_due() -> None:
+    settings = Settings(110, 2, 0.1, measure_every=20)
+    assert settings.spans(0, 20) == [(0, 20)]
+    assert settings.spans(20, 50) == [(20, 40), (40, 60), (60, 70)]
+    assert settings.spans(70, 7) == [(70, 77)]
+    assert settings.spans(77, 33) == [(77, 80), (80, 100), (100, 110)]
+    assert Settings(110, 2, 0.1).spans(30, 40) == [(30, 70)], "nothing is measured"
