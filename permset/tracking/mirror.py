@@ -17,7 +17,8 @@ from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from permset.portable import machine
-from permset.tracking.store import DIGEST, EXPERIMENT, PACKAGE, Result, project_root
+from permset.tracking.artifacts import check_store, move_here, record, remove_unknown
+from permset.tracking.store import DIGEST, EXPERIMENT, PACKAGE, Result, places
 
 METRICS_A_CALL = 1000  # the most that MLflow takes at once
 
@@ -32,6 +33,7 @@ def mirror(results: Sequence[Result]) -> None:
                 if result.parent is not None:
                     tags[MLFLOW_PARENT_RUN_ID] = held[result.parent]
                 with mlflow.start_run(experiment_id=experiment, run_name=result.name, tags=tags) as run:
+                    record(places()[1], run.info.run_id)
                     _log(result, run.info.run_id)
                 held[result.digest] = run.info.run_id
 
@@ -39,14 +41,19 @@ def mirror(results: Sequence[Result]) -> None:
 @contextmanager
 def _store() -> Iterator[str]:
     """The id of permset's experiment, for one process at a time: the first users of a store race to make its tables."""
-    root = project_root()
+    store, artifacts = places()
     preset = os.environ.get("MLFLOW_TRACKING_URI")
-    with FileLock(root / "mlflow.db.lock"):
-        mlflow.set_tracking_uri(preset or f"sqlite:///{root / 'mlflow.db'}")
+    with FileLock(f"{store}.lock"):
+        if not preset:
+            check_store(store)
+        mlflow.set_tracking_uri(preset or f"sqlite:///{store}")
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if not preset:
+            move_here(store, EXPERIMENT, artifacts)
+            remove_unknown(store, artifacts)
         if experiment is None:
             # Absolute, since a relative place would be one below wherever the experiment was first made.
-            place = None if preset else (root / "mlruns").as_uri()
+            place = None if preset else artifacts.as_uri()
             # The kind lets the UI open with its pages for training instead of those for chat applications.
             kind = {"mlflow.experimentKind": "custom_model_development"}
             yield mlflow.create_experiment(EXPERIMENT, artifact_location=place, tags=kind)
