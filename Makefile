@@ -10,6 +10,7 @@ export DO_NOT_TRACK := 1
 .PHONY: repro published test ui bench readme verify verify-cpus verify-calls
 
 repro: $(VENV)/installed
+	python -m stages.heal
 	dvc repro dvc.yaml studies/dvc.yaml
 
 test: $(VENV)/installed
@@ -23,6 +24,7 @@ ui: $(VENV)/installed
 	mlflow ui
 
 published: $(VENV)/installed
+	python -m stages.heal
 	cd published && dvc repro
 
 bench: $(VENV)/installed
