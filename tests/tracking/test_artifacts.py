@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -10,8 +11,9 @@ import torch
 from tracked_results import result, runs
 
 from permset import PermsetError
+from permset.data.bags import Bags
 from permset.networks.networks import DeepSet
-from permset.tracking.mirror import log_network
+from permset.tracking.models import log_network
 from permset.tracking.store import EXPERIMENT, Result, holds_all, mirror_new
 
 
@@ -37,7 +39,8 @@ def track(*results: Result) -> None:
 
 
 def with_model(name: str) -> Result:
-    log = lambda: log_network(DeepSet(3, [4, 2], [3]), torch.randn(2, 5, 3).numpy(), 1, True)  # noqa: E731
+    example = Bags(torch.randn(2, 5, 3), torch.zeros(2, 1))
+    log = partial(log_network, DeepSet(3, [4, 2], [3]), example, any_set_size=True)
     return result(name, files=[Path("results/one.csv")], log_inputs=log)
 
 
