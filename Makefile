@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme verify verify-cpus verify-calls
+.PHONY: repro published test ui bench readme verify verify-cpus verify-calls torture
 
 repro: $(VENV)/installed
 	python -m stages.heal
@@ -46,6 +46,10 @@ verify-cpus: $(VENV)/installed
 # First calls of functions in 500 processes on a busy machine.
 verify-calls: $(VENV)/installed
 	python -m verification.first_calls
+
+# Kills, damaged files and eight experiments at once: what comes of them?
+torture: $(VENV)/installed
+	python -m verification.torture
 
 # The stamp is newer than the lock exactly when the environment holds what the lock says.
 $(VENV)/installed: requirements.lock
