@@ -1,16 +1,19 @@
-"""heal: put right what a kill left of DVC's files, which DVC writes in place and then refuses to read.
+"""heal: put right what a kill left: files that DVC writes in place and then refuses to read, and half-written ones.
 
 A dvc.lock that is cut off is put back as it was committed: what was computed since then is in DVC's cache, and comes
-back without being computed again.
+back without being computed again. Stages write to a neighbour of each file, which DVC would take for a result.
 """
 
 import json
+import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.utils.serialize import parse_yaml
 
@@ -19,6 +22,7 @@ from stages import run
 
 LOCKS = Path("dvc.lock"), Path("studies/dvc.lock"), Path("published/dvc.lock")
 RUNNING = Path(".dvc/tmp/rwlock")  # which process reads and writes what
+WRITTEN = "data", "models", "results", "published", ".cache"
 
 
 def heal() -> None:
@@ -28,6 +32,10 @@ def heal() -> None:
     if _is_damaged(RUNNING, json.loads):
         RUNNING.unlink()
         print(f"{RUNNING}: cut off by a kill; removed, and DVC makes it anew")
+    for neighbour in [path for folder in WRITTEN for path in Path(folder).rglob(".*")]:
+        process = re.search(r"\.(\d+)$", neighbour.name)  # as permset.store.files.write names them
+        if process and neighbour.is_dir() and not psutil.pid_exists(int(process[1])):
+            shutil.rmtree(neighbour)
 
 
 def _put_back(lock: Path) -> None:

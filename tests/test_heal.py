@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from clone import ROOT
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.utils.serialize import parse_yaml
 
+from permset.store.files import write
 from stages import heal as healing
 from stages.heal import LOCKS, RUNNING, heal
 
@@ -94,6 +96,26 @@ def test_a_lock_that_is_just_being_written_is_waited_for(project: Path, monkeypa
     monkeypatch.setattr(healing.time, "sleep", lambda seconds: LOCKS[0].write_text(written) if seconds else None)
     heal()
     assert LOCKS[0].read_text() == written
+
+
+def test_half_a_file_is_removed_unless_its_process_is_at_work(project: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+
+    def save(path: Path) -> None:
+        path.write_text("half")
+        shutil.copytree(path.parent, path.parent.with_suffix(f".{dead.pid}"))
+        heal()
+        assert path.exists(), "its process is at work"
+
+    write(Path("results/evaluate/a.json"), save)
+    Path("results/.hidden").mkdir()
+    heal()
+    assert sorted(Path("results").rglob("*")) == [
+        Path("results/.hidden"),
+        Path("results/evaluate"),
+        Path("results/evaluate/a.json"),
+    ]
 
 
 def test_dvc_goes_on_after_it(tmp_path: Path) -> None:
