@@ -7,9 +7,10 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme verify verify-cpus verify-calls
+.PHONY: repro published test ui bench readme verify verify-cpus verify-calls torture
 
 repro: $(VENV)/installed
+	python -m stages.heal
 	python -m stages.check  # before DVC reads params.yaml, which it does in words of its own
 	dvc repro dvc.yaml studies/dvc.yaml
 
@@ -24,6 +25,7 @@ ui: $(VENV)/installed
 	mlflow ui
 
 published: $(VENV)/installed
+	python -m stages.heal
 	cd published && dvc repro
 
 bench: $(VENV)/installed
@@ -45,6 +47,10 @@ verify-cpus: $(VENV)/installed
 # First calls of functions in 500 processes on a busy machine.
 verify-calls: $(VENV)/installed
 	python -m verification.first_calls
+
+# Kills, damaged files and eight experiments at once: what comes of them?
+torture: $(VENV)/installed
+	python -m verification.torture
 
 # The stamp is newer than the lock exactly when the environment holds what the lock says.
 $(VENV)/installed: requirements.lock

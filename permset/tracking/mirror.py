@@ -5,20 +5,17 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
-from typing import Any
 
 import mlflow
 import numpy as np
 from filelock import FileLock
 from mlflow.entities import Metric, Run, RunStatus
-from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tqdm import tqdm
 
 from permset.portable import machine
-from permset.tracking.store import DIGEST, EXPERIMENT, PACKAGE, Result, project_root
+from permset.tracking.artifacts import check_store, move_here, record, remove_unknown
+from permset.tracking.store import DIGEST, EXPERIMENT, Result, places
 
 METRICS_A_CALL = 1000  # the most that MLflow takes at once
 
@@ -33,6 +30,7 @@ def mirror(results: Sequence[Result]) -> None:
                 if result.parent is not None:
                     tags[MLFLOW_PARENT_RUN_ID] = held[result.parent]
                 with mlflow.start_run(experiment_id=experiment, run_name=result.name, tags=tags) as run:
+                    record(places()[1], run.info.run_id)
                     _log(result, run.info.run_id)
                 held[result.digest] = run.info.run_id
 
@@ -40,14 +38,19 @@ def mirror(results: Sequence[Result]) -> None:
 @contextmanager
 def _store() -> Iterator[str]:
     """The id of permset's experiment, for one process at a time: the first users of a store race to make its tables."""
-    root = project_root()
+    store, artifacts = places()
     preset = os.environ.get("MLFLOW_TRACKING_URI")
-    with FileLock(root / "mlflow.db.lock"):
-        mlflow.set_tracking_uri(preset or f"sqlite:///{root / 'mlflow.db'}")
+    with FileLock(f"{store}.lock"):
+        if not preset:
+            check_store(store)
+        mlflow.set_tracking_uri(preset or f"sqlite:///{store}")
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+        if not preset:
+            move_here(store, EXPERIMENT, artifacts)
+            remove_unknown(store, artifacts)
         if experiment is None:
             # Absolute, since a relative place would be one below wherever the experiment was first made.
-            place = None if preset else (root / "mlruns").as_uri()
+            place = None if preset else artifacts.as_uri()
             # The kind lets the UI open with its pages for training instead of those for chat applications.
             kind = {"mlflow.experimentKind": "custom_model_development"}
             yield mlflow.create_experiment(EXPERIMENT, artifact_location=place, tags=kind)
@@ -83,34 +86,6 @@ def _log(result: Result, run_id: str) -> None:
 def log_bags(name: str, x: np.ndarray, y: np.ndarray) -> None:
     """Log a test set as an input of the active run: its name, shapes and digest."""
     mlflow.log_input(mlflow.data.from_numpy(x, targets=y, name=name), context="test")
-
-
-def log_network(network: Any, example: np.ndarray, outputs: int, any_set_size: bool, exportable: bool = True) -> None:
-    """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
-
-    MLflow exports the network's graph, in which the axes that the signature calls −1 stay free; the model then needs
-    nothing but torch to run. A network whose work depends on the values in a bag has no such graph: it is pickled,
-    together with this package's code.
-    """
-    _, set_size, channels = example.shape
-    shape = (-1, -1 if any_set_size else set_size, channels)
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.float32), shape)]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, outputs))]),
-    )
-    # Given, since inferring the requirements takes ten seconds.
-    requirements = [f"torch=={version('torch').partition('+')[0]}"]
-    form = {"serialization_format": "pt2" if exportable else "pickle"}
-    code = None if exportable else [str(PACKAGE)]
-    mlflow.pytorch.log_model(
-        network,
-        name="model",
-        input_example=example,
-        signature=signature,
-        pip_requirements=requirements,
-        code_paths=code,
-        **form,
-    )
 
 
 def _provenance() -> dict[str, str]:

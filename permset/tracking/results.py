@@ -93,8 +93,8 @@ def comparison_record(numbers: dict[str, dict[str, Any]]) -> Result:
 
 def log_inputs(params: Params, name: str) -> None:
     # torch takes seconds, which only a new result should pay.
-    from permset.networks.build import is_exportable
-    from permset.tracking.mirror import log_bags, log_network
+    from permset.tracking.mirror import log_bags
+    from permset.tracking.models import example_of, log_network
     from permset.training.run import open_run
     from permset.training.stack import unstack
 
@@ -104,7 +104,4 @@ def log_inputs(params: Params, name: str) -> None:
     log_bags(params.run(name).task, *arrays)
     saved = read_model(Path(f"models/{name}.pt"))
     best = unstack(run.network(), saved["state"], saved["best_seed"])
-    example = arrays[0][:2] if drawn else run.excerpt(1)[-1].x[:2].numpy()
-    log_network(
-        best, example, run.task.target.outputs, params.run(name).takes_any_set_size, is_exportable(run.network())
-    )
+    log_network(best, example_of(run.task), params.run(name).takes_any_set_size)

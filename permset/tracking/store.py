@@ -5,10 +5,11 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from permset.tracking.artifacts import database, former_place
 
 EXPERIMENT = "permset"
 DIGEST = "permset.digest"
@@ -46,17 +47,23 @@ def project_root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or PACKAGE.parent)
 
 
+def places() -> tuple[Path, Path]:
+    """The project's store and the folder of its artifacts."""
+    return project_root() / "mlflow.db", project_root() / "mlruns"
+
+
 def holds_all(results: Sequence[Result]) -> bool:
     """Whether the store is known to hold all results, by a look into its file; False where that cannot be seen."""
-    store = project_root() / "mlflow.db"
+    store, artifacts = places()
     if "MLFLOW_TRACKING_URI" in os.environ or not store.is_file():
         return False
     try:
-        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
-            held = {value for (value,) in database.execute(HELD, (DIGEST, EXPERIMENT))}
+        with database(store) as connection:
+            held = {value for (value,) in connection.execute(HELD, (DIGEST, EXPERIMENT))}
+            copied = former_place(connection, EXPERIMENT, artifacts) is not None
     except sqlite3.Error:
         return False
-    return all(result.digest in held for result in results)
+    return not copied and all(result.digest in held for result in results)
 
 
 def mirror_new(results: Sequence[Result]) -> None:

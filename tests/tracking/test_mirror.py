@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pytest
-import torch
 from tracked_results import result, runs
 
-from permset.networks.networks import MLP, DeepSet
-from permset.tracking.mirror import log_network, mirror
+from permset.tracking.mirror import mirror
 from permset.tracking.store import DIGEST, EXPERIMENT
 
 
@@ -70,18 +67,3 @@ def test_a_preset_store_is_used(store: Path, monkeypatch: pytest.MonkeyPatch) ->
     mirror([result("one")])
     assert (store / "other.db").is_file()
     assert not (store / "mlflow.db").exists()
-
-
-@pytest.mark.parametrize("network", [DeepSet(3, [4, 2], [3]), MLP(5, 3, [4])], ids=["deepset", "mlp"])
-def test_a_logged_network_takes_any_batch_and_a_deepset_any_set_size(network: torch.nn.Module) -> None:
-    any_size = isinstance(network, DeepSet)
-    x = torch.randn(2, 5, 3)
-    mirror([result("one", log_inputs=lambda: log_network(network, x.numpy(), 1, any_size))])
-    [run] = runs()
-    [model] = mlflow.search_logged_models(experiment_ids=[run.info.experiment_id], output_format="list")
-    loaded = mlflow.pytorch.load_model(model.model_uri)
-    for shape in ((1, 5, 3), (7, 5, 3), *([(4, 1, 3), (3, 17, 3)] if any_size else [])):
-        x = torch.randn(shape)
-        torch.testing.assert_close(loaded(x), network(x))
-    served = mlflow.pyfunc.load_model(model.model_uri).predict(np.zeros((6, 5, 3), np.float32))
-    assert served.shape == (6, 1)

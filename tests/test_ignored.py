@@ -1,0 +1,19 @@
+"""What an environment or a tool leaves in the folder is no part of the project."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from clone import ROOT
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_an_environment_is_ignored(tmp_path: Path, kind: str) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+    (tmp_path / "elsewhere").mkdir()
+    if kind == "link":
+        (tmp_path / ".venv").symlink_to("elsewhere")
+    else:
+        (tmp_path / ".venv").mkdir()
+    assert subprocess.run(["git", "check-ignore", "-q", ".venv"], cwd=tmp_path, check=False).returncode == 0
