@@ -37,7 +37,7 @@ def evaluate(name: str) -> None:
     portions = opened.excerpt(limits.objects, test)
     certificate = certified(name, network.claimed_group, outputs, portions, limits)
 
-    bag = example(portions[len(portions) // 2])
+    bag = example(outputs, portions, best, task.target)
     orders = PermutationGroup.symmetric(bag.shape[1]).sample(limits.shown, generator(limits.seed, "shown"))
     shown = show_permutations(outputs, bag, orders.numpy(), best, task.target)
     print(f"{name}, seed {best}, one bag in {len(shown)} orders:")

@@ -15,7 +15,7 @@ from permset.config.experiment import CertificateParams
 from permset.data.bags import Bags
 from permset.data.masks import Mask, resize
 from permset.data.randomness import generator
-from permset.data.targets import BINARY, Target
+from permset.data.targets import BINARY, Real, Target
 from permset.evaluation.invariance import (
     Changes,
     Predict,
@@ -191,13 +191,21 @@ def under_claim(claim: Claim, portions: Sequence[Bags]) -> tuple[list[Inputs], l
     return inputs, groups
 
 
-def example(bags: Bags) -> Float[Tensor, "1 n c"]:
-    """One bag without its padding, to be shown: the first of at least two objects, if there is one."""
-    if bags.mask is None:
-        return bags.x[:1]
-    sizes = bags.mask.sum(-1)
-    index = int((sizes >= 2).long().argmax())
-    return bags.x[index : index + 1, : max(1, int(sizes[index]))]
+@torch.no_grad()
+def example(
+    predict: Predict, portions: Sequence[Bags], seed_index: int, target: Target = BINARY
+) -> Float[Tensor, "1 n c"]:
+    """The bag about which one seed's network is least sure, without its padding, so that one sees a reading move.
+
+    It is the one whose probability is nearest to even odds, among bags of at least two objects if there are any. Real
+    numbers have no odds: there it is the one in the middle.
+    """
+    readings = torch.cat([target.reading(predict(*bags.inputs.values())[seed_index]) for bags in portions])
+    even = readings.median() if isinstance(target, Real) else 0.5
+    bags_alone = [bags.alone(i) for bags in portions for i in range(len(bags))]
+    sizes = torch.tensor([bag.shape[1] for bag in bags_alone])
+    large_enough = sizes >= min(2, int(sizes.max()))
+    return bags_alone[int((readings - even).abs().where(large_enough, torch.inf).argmin())]
 
 
 @torch.no_grad()

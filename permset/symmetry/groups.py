@@ -123,7 +123,13 @@ class PermutationGroup:
         return cls(generators, " × ".join(f"S_{size}" for size in sizes))
 
     def __str__(self) -> str:
-        return self.name or f"⟨{', '.join(map(str, self.permutations))}⟩"
+        """S_n, C_n and D_n by name, also if only their generators were given; other groups by their generators."""
+        if self.name:
+            return self.name
+        for named in (self.symmetric(self.degree), self.cyclic(self.degree), self.dihedral(self.degree)):
+            if set(self.permutations) == set(named.permutations):
+                return str(named)
+        return f"⟨{', '.join(map(str, self.permutations))}⟩"
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same elements, whatever generates them."""

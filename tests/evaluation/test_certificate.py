@@ -11,6 +11,7 @@ from permset import PermsetError
 from permset.config.experiment import CertificateParams
 from permset.data.bags import Bags, Collection
 from permset.data.randomness import generator
+from permset.data.targets import Classes, Real
 from permset.evaluation.certificate import Certificate, certified, certify, example, show_permutations
 from permset.evaluation.invariance import invariance_error
 from permset.symmetry.groups import PermutationGroup
@@ -211,11 +212,37 @@ def test_a_lost_claim_is_an_error_and_a_missing_one_is_not() -> None:
     assert certified("constant", claim(PermutationGroup.symmetric(6)), lambda x: 0 * leaning(0.0)(x), bags, LIMITS)
 
 
+def first_objects(x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    """Two networks, of opposite signs, whose output is the first object."""
+    return torch.stack([x[:, 0], -x[:, 0]])
+
+
+def test_the_bag_that_is_shown_is_the_one_nearest_to_even_odds() -> None:
+    x = torch.tensor([[3.0, 1.0], [-0.5, 2.0], [0.6, 3.0], [0.5, 4.0]]).unsqueeze(-1)
+    bags = Bags(x, x[:, 0])
+    assert torch.equal(example(first_objects, [bags], 0), x[1:2]), "the first of two that are equally near"
+    assert torch.equal(example(first_objects, [bags[:1], bags[2:]], 0), x[3:]), "of all portions"
+    assert torch.equal(example(lambda x: first_objects(x) - 3, [bags], 0), x[:1])
+    assert torch.equal(example(lambda x: first_objects(x) - 3, [bags], 1), x[1:2]), "of the seed that is shown"
+
+
 def test_the_bag_that_is_shown_has_two_objects_where_one_has() -> None:
     mask = torch.tensor([[True, False, False], [True, True, False], [True, True, True]])
-    x = torch.arange(9.0).view(3, 3, 1)
-    assert torch.equal(example(Bags(x, x[:, 0], mask)), x[1:2, :2])
-    assert torch.equal(example(Bags(x, x[:, 0])), x[:1])
+    x = torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1) + torch.arange(3.0).view(1, 3, 1)
+    assert torch.equal(example(first_objects, [Bags(x, x[:, 0], mask)], 0), x[1:2, :2])
+    mask = torch.tensor([[False, False, False], [True, False, False]])
+    assert torch.equal(example(first_objects, [Bags(x[:2], x[:2, 0], mask)], 0), x[1:2, :1]), "none has two"
+
+
+def test_the_bag_that_is_shown_is_in_the_middle_of_real_numbers() -> None:
+    x = torch.tensor([0.0, 70.0, 90.0]).view(3, 1, 1)
+    bags = Bags(x.expand(3, 2, 1), x[:, 0])
+    assert torch.equal(example(first_objects, [bags], 0, Real(1)), bags.x[1:2])
+
+
+def test_the_bag_that_is_shown_is_one_whose_class_is_in_doubt() -> None:
+    x = torch.tensor([[0.0, 9.0, 1.0], [0.0, 0.1, -9.0], [2.0, 0.0, 1.0]]).view(3, 1, 3).expand(3, 2, 3)
+    assert torch.equal(example(first_objects, [Bags(x, x[:, 0])], 0, Classes(3)), x[1:2])
 
 
 def test_a_module_is_certified_as_it_is_used_and_stays_as_it_is() -> None:

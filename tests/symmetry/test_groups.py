@@ -65,6 +65,16 @@ def test_permutations_are_compared_hashed_and_measured() -> None:
     assert str(PermutationGroup([p, p.inverse])) == "⟨(0 1 2)(3 4), (0 2 1)(3 4)⟩"
 
 
+def test_a_group_given_by_the_generators_of_a_named_one_has_its_name() -> None:
+    rotation, swap, reflection = (
+        Permutation.from_cycles(6, *cycles) for cycles in ([range(6)], [(0, 1)], [(0, 5), (1, 4), (2, 3)])
+    )
+    assert str(PermutationGroup([rotation])) == "C_6"
+    assert str(PermutationGroup([reflection, rotation])) == "D_6"
+    assert str(PermutationGroup([rotation, swap])) == "S_6"
+    assert str(PermutationGroup([swap])) == "⟨(0 1)⟩"
+
+
 @pytest.mark.parametrize("name", GROUPS)
 def test_listing_is_the_brute_force_closure(name: str) -> None:
     group = GROUPS[name]
