@@ -20,8 +20,8 @@ def test_curves_are_of_the_bags_just_trained_on_and_of_others() -> None:
     """Against the single network, measured after the same steps."""
     settings = replace(ODD, measure_sets=50)
     trained = train_seeds(NETWORKS["mlp"], FIXED, settings, [3, 9])
-    assert trained.measured.tolist() == [50, 100, 120], "where batches are drawn in one go, at or after each 30 steps"
-    assert trained.curves.shape == (3, 4, 2)
+    assert trained.measured.tolist() == [30, 60, 90, 120], "also where batches are drawn for more steps at once"
+    assert trained.curves.shape == (4, 4, 2)
     network, _ = train(initialise(NETWORKS["mlp"], 9), FIXED, settings, 9)
     *_, (part,) = batches(FIXED, 120, 33, 9, torch.device("cpu"))
     unseen = TASK.sample(50, generator(9, "validation"))
