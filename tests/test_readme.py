@@ -95,7 +95,8 @@ class Recurrent(nn.Module):
     "my_network", [nn.Sequential(nn.Flatten(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3)), Recurrent()]
 )
 def test_its_wrapper_takes_a_network_of_ones_own(my_network: nn.Module) -> None:
-    [code] = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    [code] = [block for block in blocks if "my_network" in block]
     names: dict[str, Any] = {"my_network": my_network}
     exec(code, names)
     x = torch.randn(5, 10, 2)
