@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from permset.config.experiment import Params, load_params
 from permset.figures import training as plots
@@ -70,7 +71,7 @@ def plot() -> None:
     for task in dict.fromkeys(row["task"] for row in rows):
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
     files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
-    for name, figure in files.items():
+    for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / name, partial(save, figure))
     keep_only(FIGURES, files)
 
@@ -86,7 +87,7 @@ def task_figures(
     figures = {
         f"accuracy_{task}": accuracy_figure(rows, named, known),
         f"invariance_{task}": invariance_figure(rows, named, known, *limits),
-        f"batch_{task}": digits_figure(bags, y) if of_digits else batch_figure(bags, y, plain(task)),
+        f"batch_{task}": digits_figure(bags, y) if of_digits else batch_figure(bags, y, {}, plain(task)),
     }
     named = {run: name for run, name in named.items() if run in losses}
     if named:

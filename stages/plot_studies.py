@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from permset.config.experiment import load_params
 from permset.figures.looks import Look, looks
@@ -46,7 +47,7 @@ def plot_studies() -> None:
             curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
             figures[f"{name}_curves"] = study_curves_figure(curves, study.axis, {run: named[run] for run in tasks})
     files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
-    for name, figure in files.items():
+    for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / name, partial(save, figure))
     keep_only(FIGURES, files)
 

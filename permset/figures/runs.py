@@ -37,10 +37,6 @@ def accuracy_figure(rows: Rows, named: Mapping[str, str], known: Mapping[str, Lo
     if limit is not None:
         axes.axvline(limit, color="black", linestyle="--", linewidth=1)
         axes.text(limit, 1.01, f"Bayes accuracy {limit:.2%}", transform=axes.get_xaxis_transform(), ha="right")
-    majority = rows[0].get("majority")
-    if majority is not None:
-        axes.axvline(majority, color="black", linestyle=":", linewidth=1)
-        axes.text(majority, 1.01, "largest class", transform=axes.get_xaxis_transform(), ha="center")
     values = [row[score] for row in rows]
     if score == "accuracy":
         axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -51,6 +47,8 @@ def accuracy_figure(rows: Rows, named: Mapping[str, str], known: Mapping[str, Lo
     axes.set_xlabel(LABELS[score])
     means = {named[row["run"]]: row[score] for row in rows}
     note = "Mean over seeds or folds, with its 95% confidence interval."
+    if (majority := rows[0].get("majority")) is not None:
+        note += f" Always the largest class: {majority:.2%}."
     caption(figure, leaders(means, score, LABELS[score]) + _overlapping(ranked, score), note)
     return figure
 
@@ -64,6 +62,8 @@ def _overlapping(ranked: Rows, score: str) -> str:
         return ""
     (low, high), *others = known
     times = sum(below <= high and above >= low for below, above in others)
+    if others and times == len(others):
+        return "; its interval overlaps with all others"
     return f"; its interval overlaps with {times} of the other {len(others)}" if times else ""
 
 

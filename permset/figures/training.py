@@ -59,7 +59,9 @@ def loss_figure(
         if bayes_loss:  # A logarithmic axis has no place for 0.
             axes.axhline(bayes_loss, color="black", linestyle="--", linewidth=1)
     log_where_it_spans(panels[next(iter(named))].yaxis, _values(named, training, validation))
-    limit = "" if bayes_loss is None else f"; {'dashed: ' if bayes_loss else ''}the Bayes loss is {bayes_loss:.4g}"
+    limit = "" if bayes_loss is None else "; the Bayes loss is 0"
+    if bayes_loss:
+        limit = f"; dashed: the Bayes loss, {bayes_loss:.4g}"
     note = f"Line and band: mean and range over seeds on training bags{_reading(named)}{limit}."
     label = f"{loss_name.partition(' (')[0]} on validation bags at the end"
     caption(figure, leaders(_last(named, validation), "loss", label), note)

@@ -1,6 +1,7 @@
 """Pictures of bags."""
 
 import numpy as np
+import pytest
 from figure_texts import faults, words
 from matplotlib.figure import Figure
 
@@ -9,7 +10,7 @@ from permset.figures.bags import batch_figure, digits_figure
 
 def picture(*bags: list[float]) -> Figure:
     targets = np.arange(len(bags), dtype=float)[:, None] % 2
-    return batch_figure([np.array(bag).reshape(-1, 1) for bag in bags], targets, "toys")
+    return batch_figure([np.array(bag).reshape(-1, 1) for bag in bags], targets, {}, "toys")
 
 
 def test_a_bag_is_a_row_sorted_by_its_target_and_no_object_is_no_value() -> None:
@@ -32,6 +33,29 @@ def test_zero_is_white_and_signs_are_opposite_whatever_the_range() -> None:
     red, blue = colour(picture([-1.0, 4.0]), 4.0), colour(picture([-4.0, 1.0]), -4.0)
     assert red[0] > 2 * red[2]
     assert blue[2] > 2 * blue[0]
+
+
+@pytest.mark.parametrize(
+    ("y", "known", "rows", "label"),
+    [
+        ([0, 1], {"classes": ["no", "yes"], "channels": ["mass", "x"]}, ["no", "yes"], "mass (1 of 2 channels)"),
+        (
+            [0, 1],
+            {"classes": ["$a$", "b" * 99], "channels": ["c", "d"]},
+            [r"\$a\$", "b" * 19 + "…"],
+            "c (1 of 2 channels)",
+        ),
+        ([3, 7], {"classes": [], "channels": ["mass", "x"]}, ["3", "7"], "mass (1 of 2 channels)"),
+        ([0, 1], {}, ["class 0", "class 1"], "channel 1 of 2"),
+        ([0.5, 1], {}, ["0.5", "1"], "channel 1 of 2"),
+    ],
+)
+def test_a_batch_has_the_names_of_its_file(
+    y: list[float], known: dict[str, list[str]], rows: list[str], label: str
+) -> None:
+    axes, bar = batch_figure([np.ones((3, 2))] * 2, np.array(y, float)[:, None], known, "toys").axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == rows
+    assert bar.get_ylabel() == label
 
 
 def test_bags_of_zeros_and_empty_ones_can_be_drawn() -> None:

@@ -61,8 +61,8 @@ def test_the_best_is_on_top_and_its_interval_is_compared() -> None:
     assert "method a has the lowest mean absolute error" in words(lowest)
 
 
-def test_the_share_of_the_largest_class_is_a_line_where_it_is_known() -> None:
-    assert "largest class" in words(scores([0.7, 0.9], majority=0.5))
+def test_the_share_of_the_largest_class_is_told_where_it_is_known() -> None:
+    assert "Always the largest class: 50.00%" in words(scores([0.7, 0.9], majority=0.5))
     assert "largest class" not in words(scores([0.7, 0.9]))
 
 
