@@ -29,7 +29,7 @@ AXES = {
     "num_params": ("number of parameters", "with {} parameters"),
     "train.data": ("number of training bags", "with {} training bags"),
     "test.task.set_size": ("number of objects in a test bag", "on bags of {} objects"),
-    "test.symmetrizer.samples": ("number of orders", "over {} orders"),
+    "test.symmetrizer.samples": ("number of orders", "with {} orders"),
     "model.widths": ("hidden layers × width", "with hidden layers of {}"),
     "model.element_widths": ("widths of the element-wise network", "with element-wise widths of {}"),
 }

@@ -74,6 +74,23 @@ def test_the_title_says_where_the_best_is_also_beside_the_study() -> None:
     assert "Two: SVM, with" in both
 
 
+def test_of_bags_that_vary_the_worst_counts() -> None:
+    rows = [row | {"axis": "test.task.set_size"} for row in table([2, 5], regret=[0.1, 0.3])]
+    assert "MLP has the lowest regret at worst, 0.3" in words(figure_of(rows, "regret"))
+
+
+def test_curves_say_which_value_ends_lowest() -> None:
+    rows = [
+        {"run": run, "value": value, "step": step, "train_loss": "0.1", "validation_loss": loss}
+        for run, losses in {"a": ("0.5", "0.2"), "b": ("0.4", "0.3")}.items()
+        for value, loss in zip(("100", "1000"), losses, strict=True)
+        for step in ("1", "2")
+    ]
+    figure = study_curves_figure(rows, "train.data", {run: NAMES[run] for run in ("a", "b")})
+    assert "MLP, with 1,000 training bags, has the lowest loss on validation bags, 0.2" in words(figure)
+    assert faults(figure) == []
+
+
 @pytest.mark.parametrize("name", PARAMS.studies)
 def test_all_runs_of_a_study_are_in_its_figures_and_can_be_read(name: str, tmp_path: Path) -> None:
     study = PARAMS.study(name)
