@@ -65,6 +65,8 @@ def test_a_column_that_never_varies_is_said_and_has_no_panel() -> None:
 def test_the_title_says_where_the_best_is_also_beside_the_study() -> None:
     rows = table([100, 1000], loss=[0.3, 0.2])
     assert "MLP, with 1,000 training bags, has the lowest test loss, 0.2" in words(figure_of(rows, "loss"))
+    ranked = table([100, 1000], loss=[0.3, 0.2], regret=[0.1, 0.2])
+    assert "MLP, with 100 training bags, has the lowest regret, 0.1" in words(figure_of(ranked, "loss", "regret"))
     beside = {"c": {"loss": 0.1, "loss_low": 0.05, "loss_high": 0.15}}
     best = figure_of(rows, "loss", beside=beside)
     assert "Equivariant network has the lowest test loss, 0.1" in words(best)
