@@ -10,6 +10,7 @@ from permset.config.experiment import load_params
 from permset.data.bags import Bags
 from permset.data.randomness import generator
 from permset.evaluation.baseline import doubts, majority
+from permset.evaluation.bayes import bayes_loss
 from permset.evaluation.certificate import certified, example, show_permutations
 from permset.evaluation.metrics import measure
 from permset.networks.networks import count_params
@@ -51,6 +52,7 @@ def evaluate(name: str) -> None:
     validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
     trained = unstack(network, saved["state"], best)
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
+    metrics["bayes_loss"] = bayes_loss(task)
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
     tested = opened.tested(network, saved["state"], test, show=True)

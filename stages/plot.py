@@ -1,15 +1,19 @@
-"""plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.png"""
+"""plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.{png,svg}"""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from permset.config.experiment import Params, load_params
-from permset.figures import runs as plots
+from permset.figures import training as plots
+from permset.figures.bags import batch_figure, digits_figure
 from permset.figures.looks import looks
+from permset.figures.names import names, plain
+from permset.figures.runs import accuracy_figure, invariance_figure
+from permset.figures.styles import FORMATS, LABELS, save
 from permset.store.arrays import some_bags
 from permset.store.files import is_present, keep_only, write
 from permset.store.tables import read_curves, read_history, read_json, write_csv
@@ -47,7 +51,6 @@ SUMMARY = [
     "verdict",
     "warning",
 ]
-Draw = Callable[[Path], None]
 
 
 def plot() -> None:
@@ -69,31 +72,43 @@ def plot() -> None:
     }
     points = ((name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True))
     write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
-    figures: dict[str, Draw] = {}
+    figures: dict[str, Figure] = {}
     for task in dict.fromkeys(row["task"] for row in rows):
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
-    for name, draw in tqdm(figures.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
-        write(FIGURES / f"{name}.png", draw)
-    keep_only(FIGURES, [f"{name}.png" for name in figures])
+    files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
+    for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
+        write(FIGURES / name, partial(save, figure))
+    keep_only(FIGURES, files)
 
 
 def task_figures(
     params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
-) -> dict[str, Draw]:
-    bags, y, names = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
-    known = looks([row["run"] for row in rows])
-    curves = {name: read_curves(Path(f"results/curves/{name}.csv")) for name in known if name in losses}
+) -> dict[str, Figure]:
+    bags, y, known_names = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
+    entries = {row["run"]: params.run(row["run"]).model_dump() for row in rows}
+    named, known = names(entries), looks(entries)
     limits = params.certificate.invariant, params.certificate.approximate
-    figures: dict[str, Draw] = {
-        f"accuracy_{task}": partial(plots.accuracy_figure, rows),
-        f"invariance_{task}": partial(plots.invariance_figure, rows, *limits),
-        f"batch_{task}": partial(plots.batch_figure, bags, y, names),
+    of_digits = params.task(task).kind == "digits"
+    figures = {
+        f"accuracy_{task}": accuracy_figure(rows, named, known),
+        f"invariance_{task}": invariance_figure(rows, named, known, *limits),
+        f"batch_{task}": digits_figure(bags, y) if of_digits else batch_figure(bags, y, known_names, plain(task)),
     }
-    if curves:
-        loss_name, score = rows[0]["loss_name"], rows[0]["score"]
-        shown = {name: losses[name] for name in curves}
-        figures[f"loss_{task}"] = partial(plots.loss_figure, shown, known, loss_name)
-        figures[f"curves_{task}"] = partial(plots.curves_figure, curves, known, loss_name, score)
+    named = {run: name for run, name in named.items() if run in losses}
+    if named:
+        curves = {run: read_curves(Path(f"results/curves/{run}.csv")) for run in named}
+        along = {
+            column: {run: plots.over_seeds(curve["step"], curve[column]) for run, curve in curves.items()}
+            for column in ("train_score", "validation_score", "validation_loss")
+        }
+        first = rows[0]
+        figures[f"loss_{task}"] = plots.loss_figure(
+            losses, along["validation_loss"], named, known, first["loss_name"], first.get("bayes_loss")
+        )
+        if first["loss_name"] != LABELS[first["score"]]:  # Where the score is the loss, that is shown already.
+            figures[f"curves_{task}"] = plots.curves_figure(
+                along["train_score"], along["validation_score"], named, known, first["score"], first["bayes_accuracy"]
+            )
     return figures
 
 

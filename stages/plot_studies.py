@@ -1,14 +1,16 @@
-"""plot_studies: what all studies gave → results/study_figures/*.png"""
+"""plot_studies: what all studies gave → results/study_figures/*.{png,svg}"""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from permset.config.experiment import load_params
 from permset.figures.looks import Look, looks
+from permset.figures.names import names, with_settings
 from permset.figures.studies import study_curves_figure, study_figure
+from permset.figures.styles import FORMATS, save
 from permset.store.files import is_present, keep_only, write
 from permset.store.tables import read_csv, read_json
 from stages import run
@@ -20,25 +22,34 @@ def plot_studies() -> None:
     params = load_params()
     known: dict[str, Look] = {}
     for task in params.sources:
-        known |= looks([name for name, chosen in params.runs.items() if chosen.task == task])
-    figures: dict[str, Callable[[Path], None]] = {}
+        known |= looks({name: run.model_dump() for name, run in params.runs.items() if run.task == task})
+    figures: dict[str, Figure] = {}
     for name, study in params.studies.items():
         if not is_present(Path(f"results/studies/{name}.csv")):
             continue
         table = read_csv(Path(f"results/studies/{name}.csv"), f"study@{name}")
         tasks = {variant: params.run(chosen.run or variant).task for variant, chosen in study.runs.items()}
-        beside = [
-            {"run": run} | read_json(Path(f"results/evaluate/{run}.json"), f"evaluate@{run}")[run]
+        beside = {
+            run: read_json(Path(f"results/evaluate/{run}.json"), f"evaluate@{run}")[run]
             for run in study.beside
             if is_present(Path(f"results/evaluate/{run}.json"))
-        ]
-        figures[name] = partial(study_figure, table, study.show, study.x, study.slopes, known, tasks, beside)
+        }
+        entries = {
+            variant: with_settings(params.run(chosen.run or variant).model_dump(), study.set | chosen.set, study.axis)
+            for variant, chosen in study.runs.items()
+        }
+        entries |= {run: params.run(run).model_dump() for run in study.beside}
+        named = names(entries)
+        figures[name] = study_figure(
+            table, study.show, study.x, study.slopes, tasks, beside, named, looks(entries, known)
+        )
         if study.curves:
             curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
-            figures[f"{name}_curves"] = partial(study_curves_figure, curves, study.axis)
-    for name, draw in tqdm(figures.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
-        write(FIGURES / f"{name}.png", draw)
-    keep_only(FIGURES, [f"{name}.png" for name in figures])
+            figures[f"{name}_curves"] = study_curves_figure(curves, study.axis, {run: named[run] for run in tasks})
+    files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
+    for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
+        write(FIGURES / name, partial(save, figure))
+    keep_only(FIGURES, files)
 
 
 if __name__ == "__main__":

@@ -265,7 +265,7 @@ def test_a_lost_claim_fails_the_pipeline(project: Project, untouched: None) -> N
     models.write_text(source.replace("self.pool(features, mask)", "self.pool(features.cumsum(-2), mask)"))
     output = project.run(sys.executable, "-m", "stages.evaluate", "deepset", status=1)
     models.write_text(source)
-    assert re.search(r"error: deepset: claims to be invariant under S_10, but its outputs change by [\d.e+-]+ of their", output)
+    assert re.search(r"error: deepset: claims to be invariant under S_10, but its outputs change", output)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -46,7 +46,7 @@ def run_record(params: Params, name: str, numbers: dict[str, Any], losses: Seque
     files = [Path(f"results/{kind}/{name}.csv") for kind in ("train", "curves", "permutations")]
     files.append(Path(f"results/evaluate/{name}.json"))
     held_by_dvc = [Path(f"data/{chosen.task}.npz"), Path(f"models/{name}.pt")]
-    beside = [other for other, run in params.runs.items() if run.task == chosen.task]
+    beside = {other: run.model_dump() for other, run in params.runs.items() if run.task == chosen.task}
     points = read_curves(Path(f"results/curves/{name}.csv"))
     steps = points.pop("step").astype(int).tolist()
     curves = {f"train/{key}": [(int(row["step"]), float(row[key])) for row in losses] for key in LOSSES}

@@ -1,113 +1,93 @@
-"""Figures have the same bytes each time."""
+"""Figures that compare the runs of a task."""
 
-import hashlib
-from functools import partial
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
+import yaml
+from committed import committed
+from figure_texts import faults, words
 from matplotlib.figure import Figure
 
+from permset.config.experiment import Params
 from permset.figures.looks import looks
-from permset.figures.runs import (
-    accuracy_figure,
-    batch_figure,
-    curves_figure,
-    invariance_figure,
-    loss_curve,
-    loss_figure,
-)
-from permset.figures.studies import study_curves_figure, study_figure
+from permset.figures.names import names
+from permset.figures.runs import EXACT, LARGEST, LEAST, accuracy_figure, invariance_figure, place_of
+
+FOLDERS = {"": "params.yaml", "published/": "published/params.yaml"}
+PARAMS = {folder: Params.model_validate(yaml.safe_load(committed(path))) for folder, path in FOLDERS.items()}
+TASKS = [(folder, task) for folder, params in PARAMS.items() for task in params.sources]
+ENTRY = {"task": "t", "model": {"kind": "mlp"}, "symmetrizer": None, "train": {}}
 
 
-def test_a_loss_curve_is_the_mean_of_its_windows() -> None:
-    history = np.arange(24.0).reshape(12, 2)
-    curve = loss_curve(history, windows=3)
-    assert curve.step.tolist() == [3, 7, 11]
-    np.testing.assert_allclose(curve.loss, [history[:4].mean(), history[4:8].mean(), history[8:].mean()])
-    np.testing.assert_allclose(curve.loss_low, curve.loss - 0.5)
-    np.testing.assert_allclose(curve.loss_high, curve.loss + 0.5)
-    assert len(loss_curve(history, windows=99).step) == 12
+def rows_of(folder: str, task: str) -> list[dict[str, object]]:
+    runs = [run for run, chosen in PARAMS[folder].runs.items() if chosen.task == task]
+    return [{"run": run} | json.loads(committed(f"{folder}results/evaluate/{run}.json"))[run] for run in runs]
 
 
-ROW = {
-    "num_params": 62,
-    "score": "accuracy",
-    "bayes_accuracy": 1.0,
-    "accuracy": 0.9,
-    "accuracy_low": 0.8,
-    "accuracy_high": 1.0,
-    "regret": 0.1,
-    "regret_low": 0.0,
-    "regret_high": 0.2,
-    "invariance_float64": 0.0,
-    "invariance_float32": 1e-7,
-}
-REAL = {"num_params": 5, "score": "mae", "mae": 0.3, "mae_low": 0.2, "mae_high": 0.4, "r2": 0.5}
-ONE_SEED = ROW | {f"{value}_{end}": None for value in ("accuracy", "regret") for end in ("low", "high")}
-CURVES = {f"run{i}": loss_curve(np.random.default_rng(i).random((50, 3)), 10) for i in range(9)}
-STUDY = [
-    {"run": run, "value": value, "axis": "train.data", "num_params": "5", "accuracy": str(0.5 + i / 10), "seed": "0"}
-    | {"bayes_accuracy": "1.0", "regret": str(0.001 * 10**i)}
-    for run in ("a", "b")
-    for i, value in enumerate(("100", "1000", '"fresh"'))
-]
-STUDY_CURVES = [
-    {"run": row["run"], "value": row["value"], "step": step, "validation_loss": "0.5", "train_loss": "0.4"}
-    for row in STUDY
-    for step in ("10", "20")
-]
-BESIDE = [{"run": "c", **ROW}, {"run": "d", **ONE_SEED}]
-ONE_TASK, TWO_TASKS = {"a": "one", "b": "one"}, {"a": "one", "b": "two"}
-LOOKS = looks(["c", "a"])
-FIGURES = {
-    "study": partial(study_figure, STUDY, ["accuracy", "regret"], "value", {}, LOOKS, ONE_TASK, BESIDE),
-    "study_tasks": partial(study_figure, STUDY, ["regret"], "value", {}, LOOKS, TWO_TASKS, []),
-    "study_slope": partial(study_figure, STUDY[:2], ["regret"], "value", {"regret": 0.5}, LOOKS, {"a": "one"}, []),
-    "study_curves": partial(study_curves_figure, STUDY_CURVES, "train.data"),
-    "curves": partial(
-        curves_figure,
-        {
-            "a": {"step": np.arange(3)}
-            | {f"{of}_{what}": np.full((3, 2), 0.5) for of in ("train", "validation") for what in ("loss", "score")}
-        },
-        LOOKS,
-        "cross-entropy (nats)",
-        "accuracy",
-    ),
-    "loss": partial(loss_figure, CURVES, looks(list(CURVES)), "cross-entropy (nats)"),
-    "mae": partial(accuracy_figure, [{"run": "a", **REAL}, {"run": "b", **REAL, "r2": None}]),
-    "accuracy": partial(accuracy_figure, [{"run": "a", **ROW}, {"run": "b", **ONE_SEED}]),
-    "invariance": partial(invariance_figure, [{"run": "a", **ROW}, {"run": "b", **ROW}], 1e-12, 0.1),
-    "batch": partial(batch_figure, [np.ones((n, 2)) * n for n in (3, 0, 5)], np.array([[0.0], [1.0], [0.5]]), {}),
-}
+@pytest.mark.parametrize(("folder", "task"), TASKS)
+def test_all_runs_of_a_task_are_in_its_figures_and_can_be_read(folder: str, task: str) -> None:
+    rows = rows_of(folder, task)
+    entries = {str(row["run"]): PARAMS[folder].run(str(row["run"])).model_dump() for row in rows}
+    named, known = names(entries), looks(entries)
+    for figure in (accuracy_figure(rows, named, known), invariance_figure(rows, named, known, 1e-12, 0.3)):
+        assert faults(figure) == []
+        text = words(figure)
+        assert all(name in text for name in named.values())
 
 
-@pytest.mark.parametrize(
-    ("y", "known", "rows", "label"),
-    [
-        ([0, 1], {"classes": ["no", "yes"], "channels": ["mass", "x"]}, ["no", "yes"], "mass"),
-        ([0, 1], {"classes": ["$a$", "b" * 99], "channels": ["c"]}, [r"\$a\$", "b" * 29 + "…"], "c"),
-        ([3, 7], {"classes": [], "channels": ["mass", "x"]}, ["3", "7"], "mass"),
-        ([0, 1], {}, ["class 0", "class 1"], "first channel of the object"),
-    ],
-)
-def test_a_batch_has_the_names_of_its_file(
-    y: list[float], known: dict[str, list[str]], rows: list[str], label: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr("permset.figures.runs.save", lambda figure, path: drawn.append(figure))
-    batch_figure([np.ones((3, 2))] * 2, np.array(y, float)[:, None], known, Path())
-    axes, bar = drawn[0].axes
-    assert [text.get_text() for text in axes.get_yticklabels()] == rows
-    assert bar.get_ylabel() == label
+def scores(values: list[float | None], score: str = "accuracy", **more: object) -> Figure:
+    """Runs a, b, …, each with an interval of ±0.01."""
+    rows = [
+        {"run": run, "score": score, score: value, f"{score}_low": value - 0.01, f"{score}_high": value + 0.01, **more}
+        for run, value in zip("abcdef", values, strict=False)
+        if value is not None
+    ]
+    entries = {str(row["run"]): ENTRY for row in rows}
+    return accuracy_figure(rows, {run: f"method {run}" for run in entries}, looks(entries))
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_has_the_same_bytes_each_time(tmp_path: Path, name: str) -> None:
-    sums = set()
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        FIGURES[name](tmp_path / folder / "figure.png")
-        sums.add(hashlib.md5((tmp_path / folder / "figure.png").read_bytes()).hexdigest())
-    assert len(sums) == 1
+def test_the_best_is_on_top_and_its_interval_is_compared() -> None:
+    figure = scores([0.7, 0.9, 0.895], bayes_accuracy=0.95, regret=0.05)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["method b", "method c", "method a"]
+    assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1], "from the top"
+    assert "method b has the highest test accuracy, 90.00%; its interval overlaps with 1 of the other 2" in words(
+        figure
+    )
+    assert "Bayes accuracy 95.00%" in words(figure)
+    assert "overlaps" not in words(scores([0.7, 0.9]))
+    assert "overlaps" not in words(scores([0.9, 0.9, 0.7])), "two share the best place"
+    lowest = scores([0.7, 0.9], "mae")
+    assert "method a has the lowest mean absolute error" in words(lowest)
+
+
+def test_the_share_of_the_largest_class_is_told_where_it_is_known() -> None:
+    assert "Always the largest class: 50.00%" in words(scores([0.7, 0.9], majority=0.5))
+    assert "largest class" not in words(scores([0.7, 0.9]))
+
+
+def test_errors_that_span_powers_of_ten_have_a_logarithmic_axis() -> None:
+    assert scores([0.005, 3.0], "mae").axes[0].get_xscale() == "log"
+    assert scores([2.0, 3.0], "mae").axes[0].get_xscale() == "linear"
+
+
+def test_an_error_of_zero_has_a_place_of_its_own_and_no_error_leaves_the_figure() -> None:
+    assert place_of(0.0) == EXACT < LEAST == place_of(1e-30)
+    assert place_of(1e-9) == 1e-9
+    assert place_of(float("nan")) == place_of(float("inf")) == place_of(1e30) == LARGEST
+
+
+def test_each_error_lies_in_the_zone_of_its_verdict() -> None:
+    verdicts = {"invariant": 1e-15, "approximate": 0.1, "not invariant": 2.0}
+    rows = [
+        {"run": verdict, "verdict": verdict, "invariance_float64": error, "invariance_float32": error}
+        for verdict, error in verdicts.items()
+    ]
+    entries = dict.fromkeys(verdicts, ENTRY)
+    figure = invariance_figure(rows, {run: f"run {run}" for run in entries}, looks(entries), 1e-12, 0.3)
+    zones = [patch.get_extents().transformed(figure.axes[0].transData.inverted()) for patch in figure.axes[0].patches]
+    drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_markerfacecolor() != "white"]
+    for zone, x in zip(zones, drawn, strict=True):
+        assert zone.x0 < x < zone.x1
+    assert np.isclose(zones[0].x1, 1e-12)
+    assert np.isclose(zones[1].x1, 0.3)

@@ -1,0 +1,30 @@
+"""The least loss that is possible."""
+
+import numpy as np
+import pytest
+
+from permset.data.randomness import generator
+from permset.data.tasks import GaussianVariance, Maximum, UnitSum
+from permset.evaluation.bayes import bayes_loss
+
+
+@pytest.mark.parametrize(
+    "task", [GaussianVariance(), GaussianVariance(3, 1, (0.2, 1.5)), GaussianVariance(1, 1, (2.0, 1.0))]
+)
+def test_the_bayes_loss_is_that_of_the_true_probabilities_on_many_bags(task: GaussianVariance) -> None:
+    bags = task.sample(100_000, generator(0, "bayes"))
+    squares, k = (bags.x.double() ** 2).sum((1, 2)).numpy(), task.set_size * task.channels
+    densities = [-squares / (2 * variance) - k / 2 * np.log(variance) for variance in task.variances]
+    labels = bags.y[:, 0].numpy()
+    margin = (densities[1] - densities[0]) * (2 * labels - 1)
+    losses = np.logaddexp(0, -margin)
+    assert bayes_loss(task) == pytest.approx(losses.mean(), abs=5 * losses.std() / np.sqrt(len(losses)))
+
+
+def test_the_order_of_the_classes_does_not_matter() -> None:
+    assert bayes_loss(GaussianVariance(variances=(1.0, 0.8))) == bayes_loss(GaussianVariance(variances=(0.8, 1.0)))
+
+
+def test_classes_that_are_told_apart_without_error_cost_nothing_and_others_are_not_known() -> None:
+    assert bayes_loss(UnitSum()) == 0
+    assert bayes_loss(Maximum()) is None
