@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from permset.figures.looks import Look
 from permset.figures.sentences import HIGHER_IS_BETTER, leaders, shown, verdicts
@@ -39,6 +39,7 @@ def accuracy_figure(rows: Rows, named: Mapping[str, str], known: Mapping[str, Lo
         axes.text(limit, 1.01, f"Bayes accuracy {limit:.2%}", transform=axes.get_xaxis_transform(), ha="right")
     values = [row[score] for row in rows]
     if score == "accuracy":
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(PercentFormatter(1))
     else:
         log_where_it_spans(axes.xaxis, values)
