@@ -108,14 +108,14 @@ def test_a_mask_of_all_objects_is_none(name: str) -> None:
 def test_objects_and_padding_may_come_in_any_order(name: str) -> None:
     network, x = build(name), bags()
     permutations = np.concatenate([GROUP.generators(), GROUP.sample(10, generator(0, "test")).numpy()])
-    assert invariance_error(lambda x, mask: network(x, mask)[None], x, permutations, MASK).max() <= 1e-12
+    assert invariance_error(lambda x, mask: network.to(x.dtype)(x, mask)[None], x, permutations, MASK).max() <= 1e-12
 
 
 @pytest.mark.parametrize("name", ["mlp", "multichannel", "augmentation", "sampled average", "average over rotations"])
 def test_the_controls_see_the_order(name: str) -> None:
     network, x = build(name), bags()
     permutations = GROUP.sample(10, generator(0, "test")).numpy()
-    assert invariance_error(lambda x, mask: network(x, mask)[None], x, permutations, MASK).max() > 1e-3
+    assert invariance_error(lambda x, mask: network.to(x.dtype)(x, mask)[None], x, permutations, MASK).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", [name for name, (_, invariant) in NETWORKS.items() if invariant])

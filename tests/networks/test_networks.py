@@ -25,7 +25,7 @@ def error(network: nn.Module, n: int, channels: int) -> float:
     x = torch.randn(50, n, channels, dtype=torch.float64)
     group = PermutationGroup.symmetric(n)
     permutations = np.concatenate([group.generators(), group.sample(20, generator(0, "test")).numpy()])
-    return invariance_error(lambda x: network.double()(x)[None], x, permutations).max()
+    return invariance_error(lambda x: network.to(x.dtype)(x)[None], x, permutations).max()
 
 
 @pytest.mark.parametrize("pooling", ["sum", "mean", "max"])

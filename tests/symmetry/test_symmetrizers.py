@@ -70,7 +70,7 @@ def bags(kind: str, n: int) -> Tensor:
 
 def error(network: nn.Module, group: PermutationGroup, x: Tensor) -> float:
     permutations = np.concatenate([group.generators(), group.sample(20, generator(0, "test")).numpy()])
-    return float(invariance_error(lambda x: network.double()(x)[None], x, permutations).max())
+    return float(invariance_error(lambda x: network.to(x.dtype)(x)[None], x, permutations).max())
 
 
 @pytest.mark.parametrize("kind", ["different objects", "repeated objects", "ties"])
