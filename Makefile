@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme verify verify-cpus verify-calls
+.PHONY: repro published test ui bench readme verify verify-cpus verify-calls mutants
 
 repro: $(VENV)/installed
 	dvc repro dvc.yaml studies/dvc.yaml
@@ -44,6 +44,10 @@ verify-cpus: $(VENV)/installed
 # First calls of functions in 500 processes on a busy machine.
 verify-calls: $(VENV)/installed
 	python -m verification.first_calls
+
+# One-line mutants of the core: do its tests notice them?
+mutants: $(VENV)/installed
+	python -m verification.mutants
 
 # The stamp is newer than the lock exactly when the environment holds what the lock says.
 $(VENV)/installed: requirements.lock
