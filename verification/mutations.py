@@ -1,6 +1,6 @@
 """One-line mutants of a module: an operator, a constant, a name or a keyword is another one, or a statement is missing.
 
-Docstrings, annotations, decorators, assertions and what messages say stay as they are.
+Text, types, decorators, assertions and progress bars stay as they are.
 """
 
 import ast
@@ -44,7 +44,6 @@ METHODS = FUNCTIONS | {
     "mean": "sum",
 }
 BLOCKS = "body", "orelse", "finalbody", "handlers", "cases"
-UNTOUCHED = ast.JoinedStr | ast.Import | ast.ImportFrom | ast.Assert | ast.pattern
 
 
 @dataclass(frozen=True, order=True)
@@ -116,6 +115,8 @@ def _is_dispensable(statement: ast.stmt) -> bool:
 
 def _changes(node: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:
     """A node in a statement, one of its fields, and what to put there."""
+    if _is_untouched(node):
+        return
     for child in _inside(node):
         yield from _changes(child)
     match node:
@@ -143,28 +144,29 @@ def _changes(node: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:
             yield node, "attr", METHODS[name]
         case ast.Call(keywords=keywords):
             for i, keyword in enumerate(keywords):
-                if keyword.arg is not None:
+                if keyword.arg not in (None, "strict"):
                     yield node, "keywords", keywords[:i] + keywords[i + 1 :]
         case ast.comprehension(ifs=[_, *_]):
             yield node, "ifs", []
 
 
 def _inside(node: ast.AST) -> Iterator[ast.AST]:
-    """The parts of a statement or an expression that are to be mutated; statements within it come by themselves."""
-    if isinstance(node, UNTOUCHED | ast.Raise) or _is_type(node):
-        return
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return
+    """The parts of a statement or an expression; statements within a statement come by themselves."""
     for field, value in ast.iter_fields(node):
         if field not in ("annotation", "returns", "decorator_list", "bases"):
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not isinstance(child, UNTOUCHED | ast.stmt) and not _is_type(child):
+                if isinstance(child, ast.AST) and not isinstance(child, ast.stmt):
                     yield child
 
 
-def _is_type(node: ast.AST) -> bool:
-    """`Float[Tensor, "n c"]`, `Literal["a", "b"]`."""
-    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id[:1].isupper()
+def _is_untouched(node: ast.AST) -> bool:
+    """Whether it is text, a type, a progress bar or an assertion, as `strict=True` is."""
+    match node:
+        case ast.JoinedStr() | ast.Raise() | ast.Expr(value=ast.Constant()) | ast.Call(func=ast.Name(id="tqdm")):
+            return True
+        case ast.Subscript(value=ast.Name(id=name)):
+            return name[0].isupper()
+    return isinstance(node, ast.Assert | ast.pattern) or (isinstance(node, ast.keyword) and node.arg == "strict")
 
 
 def _line(statement: ast.stmt) -> str:

@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from tqdm import tqdm
 
 from permset import PermsetError
 from permset.config.experiment import CertificateParams
 from permset.data.bags import Bags, Collection
 from permset.data.randomness import generator
+from permset.evaluation import certificate
 from permset.evaluation.certificate import Certificate, certified, certify, example, show_permutations
 from permset.evaluation.invariance import invariance_error
 from permset.symmetry.groups import PermutationGroup
@@ -213,3 +215,25 @@ def test_the_bag_that_is_shown_has_two_objects_where_one_has() -> None:
     x = torch.arange(9.0).view(3, 3, 1)
     assert torch.equal(example(Bags(x, x[:, 0], mask)), x[1:2, :2])
     assert torch.equal(example(Bags(x, x[:, 0])), x[:1])
+
+
+def test_progress_is_shown_under_a_name_and_ends_at_the_number_of_calls_foreseen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = []
+
+    def bar(**settings: object) -> tqdm:  # type: ignore[type-arg]
+        shown.append(settings)
+        return tqdm(**settings)
+
+    def counted(*inputs: torch.Tensor) -> torch.Tensor:
+        calls.append(inputs)
+        return masked(*inputs) if len(inputs) == 2 else invariant(*inputs)
+
+    monkeypatch.setattr(certificate, "tqdm", bar)
+    for name, mask in (("one", None), (None, torch.ones(200, 6, dtype=torch.bool))):
+        calls: list[object] = []
+        certify(counted, X, PermutationGroup.dihedral(6), 7, generator(0, "test"), mask, name)
+        assert shown[-1]["total"] == len(calls) == 3 * 2 + 2 * 7 + 11
+    assert shown[0]["desc"] == "one: certificate"
+    assert [settings["disable"] for settings in shown] == [None, True]
