@@ -49,9 +49,6 @@ LOADED = (
 TESTS = {
     "evaluation/probes": ["evaluation/test_certificate"],
     "symmetry/arrangements": ["symmetry/test_arrangements", "symmetry/test_symmetrizers"],
-    "training/run": ["studies/test_measure"],
-    "training/svm": ["networks/test_kernel_machine"],
-    "studies/cache": ["studies/test_measure"],
 }
 
 T = TypeVar("T")

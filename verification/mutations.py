@@ -164,8 +164,8 @@ def _is_untouched(node: ast.AST) -> bool:
     match node:
         case ast.JoinedStr() | ast.Raise() | ast.Expr(value=ast.Constant()) | ast.Call(func=ast.Name(id="tqdm")):
             return True
-        case ast.Subscript(value=ast.Name(id=name)):
-            return name[0].isupper()
+        case ast.Subscript(value=ast.Name(id=name)) | ast.BinOp(op=ast.BitOr(), right=ast.Name(id=name)):
+            return name[0].isupper() or name in ("dict", "list", "tuple", "type")
     return isinstance(node, ast.Assert | ast.pattern) or (isinstance(node, ast.keyword) and node.arg == "strict")
 
 
