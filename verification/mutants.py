@@ -47,6 +47,8 @@ LOADED = (
 )
 # What is tested by the tests of other modules, besides those in a file of its own.
 TESTS = {
+    "data/batches": ["data/test_randomness"],
+    "data/tasks": ["data/test_randomness"],
     "evaluation/probes": ["evaluation/test_certificate"],
     "symmetry/arrangements": ["symmetry/test_arrangements", "symmetry/test_symmetrizers"],
 }
