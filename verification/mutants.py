@@ -50,6 +50,7 @@ TESTS = {
     "data/batches": ["data/test_randomness"],
     "data/tasks": ["data/test_randomness"],
     "evaluation/probes": ["evaluation/test_certificate"],
+    "training/train": ["training/test_flops"],
     "symmetry/arrangements": ["symmetry/test_arrangements", "symmetry/test_symmetrizers"],
 }
 
