@@ -51,7 +51,9 @@ TESTS = {
     "data/tasks": ["data/test_randomness"],
     "evaluation/probes": ["evaluation/test_certificate"],
     "training/train": ["training/test_flops"],
-    "symmetry/arrangements": ["symmetry/test_arrangements", "symmetry/test_symmetrizers"],
+    "networks/networks": ["data/test_masks"],
+    "networks/attention": ["data/test_masks"],
+    "symmetry/symmetrizers": ["data/test_masks"],
 }
 
 T = TypeVar("T")
@@ -126,7 +128,7 @@ def _test(tree: Path, tests: Sequence[str]) -> None:
 def files_testing(module: str) -> list[str]:
     """The test files of a module: the one of its name, and others where TESTS names them."""
     room, _, name = module.partition("/")
-    files = [f"tests/{file}.py" for file in (f"{room}/test_{name}", *TESTS.get(module, []))]
+    files = [f"tests/{file}.py" for file in (*TESTS.get(module, []), f"{room}/test_{name}")]
     return [file for file in files if (ROOT / file).is_file()]
 
 
