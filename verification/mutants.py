@@ -9,6 +9,7 @@ The exit status is 0 if at least nine in ten are killed, and survivors.toml says
 import argparse
 import contextlib
 import json
+import math
 import os
 import resource
 import shutil
@@ -37,8 +38,8 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 ROOMS = "symmetry", "networks", "data", "training", "evaluation", "studies"
 SIZE, SEED, LEAST = 320, 0, 0.9
 LANES = 2
-# A mutant may never end, or fill the memory.
-SLOWER, SECONDS, BYTES = 5, 30, 8 * 2**30
+# A mutant may never end, wait for ever or fill the memory. Its time is the processor's, whatever else the machine does.
+SLOWER, SECONDS, WAITING, BYTES = 5, 10, 20, 8 * 2**30
 # What takes seconds to load, and is loaded once for all mutants.
 LOADED = (
     *["hypothesis.extra.numpy", "jaxtyping", "beartype", "pydantic", "yaml"],
@@ -67,24 +68,24 @@ class Lane:
     written: int = 0
 
     def survives(self, path: str, source: str, tests: Sequence[str], seconds: float) -> bool:
-        """Whether the tests pass in time with this source of a module."""
+        """Whether the tests pass with this source of a module, within so many seconds of a processor."""
         original = (self.tree / path).read_text()
         self._write(path, source)
         try:
-            return self.passes(tests, seconds)
+            return self.seconds(tests, seconds) is not None
         finally:
             self._write(path, original)
 
-    def passes(self, tests: Sequence[str], seconds: float) -> bool:
-        """Whether the tests pass in time, in a fork of this process, which has loaded what they need."""
+    def seconds(self, tests: Sequence[str], limit: float) -> float | None:
+        """A processor's time for the tests, in a fork that has loaded what they need; None if they fail."""
         shutil.rmtree(self.tree / ".hypothesis", ignore_errors=True)  # what it remembers of other mutants
         process = os.fork()
         if process == 0:
-            _test(self.tree, tests)
-        status = _wait(process, seconds)
+            _test(self.tree, tests, math.ceil(limit))
+        status, used = _wait(process, WAITING * limit)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)  # processes that its tests have left
-        return status == 0
+        return used.ru_utime + used.ru_stime if status == 0 else None
 
     def _write(self, path: str, source: str) -> None:
         """With a time of its own, by which Python knows that what it has compiled is out of date."""
@@ -93,23 +94,24 @@ class Lane:
         os.utime(self.tree / path, (self.written, self.written))
 
 
-def _wait(process: int, seconds: float) -> int:
+def _wait(process: int, seconds: float) -> tuple[int, resource.struct_rusage]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        done, status = os.waitpid(process, os.WNOHANG)
+        done, status, used = os.wait4(process, os.WNOHANG)
         if done:
-            return status
+            return status, used
         time.sleep(0.02)
     os.kill(process, signal.SIGKILL)
-    return os.waitpid(process, 0)[1]
+    return os.wait4(process, 0)[1:]
 
 
-def _test(tree: Path, tests: Sequence[str]) -> None:
+def _test(tree: Path, tests: Sequence[str], seconds: int) -> None:
     """Ends this process, with status 0 if the tests pass."""
     try:
         os.setsid()
         os.chdir(tree)
         resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         silence = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(silence, stream)
@@ -160,9 +162,8 @@ def _open_lane(place: str) -> None:
 
 
 def _seconds(module: str) -> float | None:
-    """How long the tests of a module take without any mutant; None if they fail."""
-    start = time.monotonic()
-    return time.monotonic() - start if _lane.passes(files_testing(module), 3600) else None
+    """A processor's time for the tests of a module without any mutant; None if they fail."""
+    return _lane.seconds(files_testing(module), 3600)
 
 
 def _survives(mutant: Mutant, source: str, seconds: float) -> bool:
