@@ -259,3 +259,13 @@ def test_training_permutations_are_fresh_and_used() -> None:
 def test_bags_of_another_size_than_the_group_are_refused() -> None:
     with pytest.raises(PermsetError, match="bags of at most 5 objects can be taken here, got one of more"):
         GroupAverage(mlp(6), GROUPS["S_5"])(torch.zeros(2, 6, 2))
+
+
+def test_without_samples_an_average_is_trained_on_the_whole_group() -> None:
+    average = GroupAverage(mlp(4), GROUPS["D_4"]).double()
+    drawn = average.draw(3, generator(0, "permutations"))
+    assert drawn.shape == (3, 8, 4)
+    for elements in drawn:
+        assert torch.equal(elements, torch.as_tensor(GROUPS["D_4"].elements().astype(np.int64)))
+    x = bags("different objects", 4)[:3]
+    torch.testing.assert_close(average(x, permutations=drawn), average(x))

@@ -8,7 +8,14 @@ from torch.nn import functional as F
 from permset.data.targets import Real, binary_cross_entropy
 from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
-from permset.training.compiled import _fast_softmax, _fast_softmax_backward, _fast_tanh, compile_step
+from permset.training.compiled import (
+    _column_bmm,
+    _fast_softmax,
+    _fast_softmax_backward,
+    _fast_tanh,
+    _fastest_bmm,
+    compile_step,
+)
 from permset.training.stack import stack
 from permset.training.train import initialise
 
@@ -77,3 +84,10 @@ def test_the_fast_softmax_and_its_gradient_are_torchs_and_of_minus_infinity_alon
     expected = torch.ops.aten._softmax_backward_data(gradient, y, dim, x.dtype)
     torch.testing.assert_close(_fast_softmax_backward(gradient, y, dim), expected)
     assert not _fast_softmax(torch.full((2, 2), -torch.inf), dim).any()
+
+
+def test_outer_products_and_columns_have_kernels_of_their_own() -> None:
+    for rows, inner, columns, chosen in ((5, 1, 7, torch.mul), (5, 4, 1, _column_bmm), (1, 4, 2, torch.bmm)):
+        a, b = torch.randn(3, rows, inner), torch.randn(3, inner, columns)
+        assert _fastest_bmm(a.shape, b.shape) is chosen
+        torch.testing.assert_close(chosen(a, b), a @ b)

@@ -7,7 +7,7 @@ from permset.networks.networks import MLP
 from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import GroupAverage
-from permset.training.stack import predict, stack
+from permset.training.stack import of_seed, predict, stack, unstack
 from permset.training.train import initialise
 
 
@@ -35,3 +35,17 @@ def test_an_average_of_standardised_bags_is_that_of_each_network_alone() -> None
         outputs = predict(build(), {**weights, **fitted}, *bags)
         for output, network in zip(outputs, networks, strict=True):
             torch.testing.assert_close(output, network(*bags), rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_of_a_stack_is_the_one_that_was_put_there() -> None:
+    networks = [Standardized(MLP(5, 2, [6]), 2, 1) for _ in range(3)]
+    for i, network in enumerate(networks):
+        network.fit_scales(torch.randn(50, 2) * (i + 1), torch.randn(20, 1))
+    weights, fitted = stack(networks)
+    state, x = {**weights, **fitted}, torch.randn(4, 5, 2)
+    for i, network in enumerate(networks):
+        single = unstack(networks[0], state, i)
+        assert dict(single.named_parameters()).keys() == dict(network.named_parameters()).keys()
+        assert torch.equal(single(x), network(x))
+        alone = of_seed(state, i)
+        assert all(torch.equal(alone[name], value[[i]]) for name, value in state.items())
