@@ -28,6 +28,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
+from hypothesis import Phase, settings
 from tqdm import tqdm
 
 from permset import PermsetError
@@ -40,6 +41,9 @@ SIZE, SEED, LEAST = 320, 0, 0.9
 LANES = 2
 # A mutant may never end, wait for ever or fill the memory. Its time is the processor's, whatever else the machine does.
 SLOWER, SECONDS, WAITING, BYTES = 5, 10, 20, 8 * 2**30
+# A failing example is enough; looking for the shortest one takes minutes.
+settings.register_profile("mutants", deadline=None, phases=[Phase.explicit, Phase.generate])
+OPTIONS = "-x", "-n0", "-pno:cacheprovider", "--hypothesis-seed=0", "--hypothesis-profile=mutants"
 # What takes seconds to load, and is loaded once for all mutants.
 LOADED = (
     *["hypothesis.extra.numpy", "jaxtyping", "beartype", "pydantic", "yaml"],
@@ -122,7 +126,7 @@ def _test(tree: Path, tests: Sequence[str], seconds: int) -> None:
             del sys.modules[name]
         import pytest
 
-        os._exit(pytest.main(["-x", "-n0", "-pno:cacheprovider", "--hypothesis-seed=0", *tests]))
+        os._exit(pytest.main([*OPTIONS, *tests]))
     finally:
         os._exit(1)
 
