@@ -37,7 +37,7 @@ def test_a_mutant_that_tests_notice_is_killed_and_another_survives(tmp_path: Pat
     (tmp_path / "test_toy.py").write_text(TEST)
     numbers, lane = mutants_of("toy", TOY), Lane(tmp_path)
     assert lane.seconds(["test_toy.py"], 60) is not None
-    lives = {one: lane.survives("toy.py", mutated(TOY, number), ["test_toy.py"], 5) for one, number in numbers.items()}
+    lives = {one: lane.survives("toy.py", mutated(TOY, number), ["test_toy.py"], 3) for one, number in numbers.items()}
     alive = [one for one, survives in lives.items() if survives]
     assert alive == [mutant("if a > b:", "if a >= b:")]
     assert not lives[mutant("n -= 1", "pass", "countdown")], "it never ends"
