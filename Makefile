@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme verify verify-cpus verify-calls torture
+.PHONY: repro published test ui bench readme verify verify-cpus verify-calls torture mutants
 
 repro: $(VENV)/installed
 	python -m stages.heal
@@ -51,6 +51,10 @@ verify-calls: $(VENV)/installed
 # Kills, damaged files and eight experiments at once: what comes of them?
 torture: $(VENV)/installed
 	python -m verification.torture
+
+# One-line mutants of the core: do its tests notice them?
+mutants: $(VENV)/installed
+	python -m verification.mutants
 
 # The stamp is newer than the lock exactly when the environment holds what the lock says.
 $(VENV)/installed: requirements.lock

@@ -1,6 +1,6 @@
-"""Checks that results are the same to the last byte elsewhere: on another processor, and all over again.
+"""Checks of results and of tests: the same bytes elsewhere and all over again, and tests that notice mutants.
 
-`make verify` and `make verify-cpus`; neither is part of the tests.
+`make verify`, `make verify-cpus`, `make verify-calls` and `make mutants`; none is part of the tests.
 """
 
 from permset.portable import set_switches

@@ -101,3 +101,12 @@ def test_portions_of_like_sizes_have_each_bag_once(sizes: list[int], at_once: in
     assert sorted(i for few in portions for i in few) == sorted(which)
     in_turn = [sizes[i] for few in portions for i in few]
     assert in_turn == sorted(in_turn)
+
+
+def test_bags_of_all_sizes_come_from_all_over_and_make_up_so_many_objects() -> None:
+    """One bag of each size, here the first and the last, and others at even distances."""
+    many = collect([1] * 20 + [5])
+    assert many.of_all_sizes(12).tolist() == [0, 1, 5, 10, 15, 19, 20], "6 + 5 objects, of 25/21 a bag on average"
+    assert many.of_all_sizes(1).tolist() == [0, 20]
+    assert many.of_all_sizes(999).tolist() == list(range(21))
+    assert collect([0] * 8 + [2]).of_all_sizes(6).tolist() == [0, 1, 3, 5, 7, 8], "an empty bag counts for one object"

@@ -266,3 +266,20 @@ def test_a_drawn_tasks_typical_bag_is_the_first_that_it_is_trained_on() -> None:
     assert torch.equal(FRESH.typical(34), part["x"][0, :1])
     assert FRESH.bags is None
     assert Fixed(gaussian_sample, 30).bags == 30
+
+
+def test_steps_are_drawn_fifty_at_a_time_or_as_few_as_hold_so_many_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps_of_draws(steps: int) -> list[int]:
+        return [len(part["y"]) for (part,) in batches(FRESH, steps, 20, 0, CPU)]
+
+    assert steps_of_draws(120) == [50, 50, 20]
+    for numbers, later in ((1000, [5, 5, 3]), (399, [1] * 13), (100, [1] * 13)):
+        monkeypatch.setattr("permset.data.batches.NUMBERS_A_DRAW", numbers)
+        assert steps_of_draws(63) == [50, *later], "a step has 200 numbers"
+
+
+def test_drawn_bags_make_one_part_and_an_epoch_is_that_of_the_first_row() -> None:
+    assert FRESH.shares == Fixed(gaussian_sample, 30).shares == [1.0]
+    row = [TRAINING] * 3 + [VALIDATION, TEST]
+    assert Split(collect([1, 1, 2, 1, 3]), torch.tensor([row, [TRAINING, *row[1:4], TRAINING]])).bags == 3
+    assert Split(collect([1, 1, 2, 1, 3]), torch.tensor([[TRAINING] * 4 + [TEST], row])).bags == 4

@@ -210,3 +210,21 @@ for network in networks:
     network(x, torch.ones(4, 5, dtype=torch.bool))
 """
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
+
+
+def test_bags_are_brought_to_any_size_that_holds_their_objects() -> None:
+    x = torch.arange(1.0, 9).view(2, 4, 1)
+    for size in range(4, 8):
+        kept, there = resize(x, None, size)
+        assert torch.equal(kept[:, :4], x)
+        assert kept.shape == (2, size, 1)
+        assert not kept[:, 4:].any()
+        assert (there is None) == (size == 4)
+        if there is not None:
+            assert torch.equal(there, (torch.arange(size) < 4).expand(2, size))
+    mask = torch.tensor([[True, True, False, False]]).expand(2, 4)
+    for size in (2, 3, 4, 5, 6):
+        kept, there = resize(x, mask, size)
+        assert kept[..., 0].tolist() == [[1, 2] + [0] * (size - 2), [5, 6] + [0] * (size - 2)]
+        assert there is not None
+        assert there.tolist() == [[True, True] + [False] * (size - 2)] * 2

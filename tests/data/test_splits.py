@@ -126,8 +126,17 @@ def test_repeats_have_folds_of_their_own_for_real_targets() -> None:
 @pytest.mark.parametrize(
     ("counts", "split", "message"),
     [
-        ([9, 4], FOLDS, r"^class 'b' has 4 bags, and each of the 5 folds needs one; give more bags, [^\n]*$"),
-        ([9, 2], FRACTION, r"^class 'b' has 2 bags, and each of the 3 parts needs one; give more bags, [^\n]*$"),
+        (
+            [9, 4],
+            FOLDS,
+            r"^class 'b' has 4 bags, and each of the 5 folds needs one; give more bags, leave the class out, or "
+            r"ask for fewer folds$",
+        ),
+        (
+            [9, 2],
+            FRACTION,
+            r"^class 'b' has 2 bags, and each of the 3 parts needs one; give more bags, or leave the class out$",
+        ),
         ([9, 0], FRACTION, r"^class 'b' has 0 bags"),
         ([3, 3], change(FRACTION, test=0.01), r"^6 bags are too few: none is left for test; [^\n]*$"),
         ([3, 3], change(FRACTION, validation=0.01), r"^6 bags are too few: none is left for validation; "),

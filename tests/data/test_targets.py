@@ -1,6 +1,7 @@
 """Losses and scores against torch's and scikit-learn's own."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,3 +99,29 @@ def test_names_tell_the_scores_apart() -> None:
         "mean absolute error",
     ]
     assert [t.score_name for t in TARGETS] == ["accuracy", "accuracy", "mae", "mae"]
+
+
+def test_scores_of_classes_are_logarithms_of_probabilities_up_to_what_all_bags_share() -> None:
+    logits = torch.tensor([[1.0, 2.0, 4.0], [0.0, -3.0, 50.0]])
+    probabilities = logits.double().exp() / logits.double().exp().sum(1, keepdim=True)
+    torch.testing.assert_close(Classes(3).class_scores(logits), probabilities.log())
+    assert Binary().class_scores(logits[:, 2:]).tolist() == [[-4, 4], [-50, 50]]
+
+
+def test_a_machine_is_for_two_classes_or_one_against_the_rest_or_one_number() -> None:
+    labels = torch.tensor([[0.0], [2.0], [1.0], [2.0]])
+    assert [column.tolist() for column in Binary().columns(labels)] == [[0, 2, 1, 2]]
+    assert [column.int().tolist() for column in Classes(3).columns(labels)] == [
+        [1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 1],
+    ]  # fmt: skip
+    numbers = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert [column.tolist() for column in Real(2).columns(numbers)] == [[1, 3], [2, 4]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("binary", Binary()), ("classes", Classes(3)), ("real", Real(3, "absolute"))],
+)
+def test_a_target_is_built_by_its_kind(kind: Any, target: Target) -> None:
+    assert build_target(kind, 3, "absolute") == target
+    assert target.alternating == (2 if kind == "binary" else 1)

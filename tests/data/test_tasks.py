@@ -7,15 +7,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.datasets import load_digits
 
 from permset import PermsetError
-from permset.config.data import FoldsParams
+from permset.config.data import FoldsParams, GaussianVarianceParams, MaximumParams, UnitSumParams
 from permset.data.bags import Collection
-from permset.data.batches import Split
+from permset.data.batches import Fixed, Fresh, Split
 from permset.data.randomness import generator
 from permset.data.splits import roles
-from permset.data.targets import Binary
-from permset.data.tasks import Collected, GaussianVariance, UnitSum, make_data
+from permset.data.targets import Binary, Real
+from permset.data.tasks import Collected, Drawn, GaussianVariance, Maximum, UnitSum, build_task, digits, make_data
 
 
 def make_data_with_a_loop(u: torch.Tensor, N: int, set_size: int, subset_sizes: tuple[int, int]) -> torch.Tensor:
@@ -152,3 +153,47 @@ def test_overlap_is_test_bags_over_bags_of_training_where_there_are_folds() -> N
     assert Collected(of_folds, Binary(), folds=8).overlap == pytest.approx(10 / 24)
     assert Collected(of_folds, Binary(), folds=None).overlap == 0
     assert UnitSum().overlap == 0
+
+
+@pytest.mark.parametrize(("task", "classes"), [(UnitSum(), 2), (GaussianVariance(), 2), (Maximum(), 1)])
+def test_drawn_tasks_train_on_fresh_bags_or_a_fixed_sample_of_alternating_classes(task: Drawn, classes: int) -> None:
+    assert task.training(None) == Fresh(task.sample)
+    assert task.training(8) == Fixed(task.sample, 8, classes)
+    assert not task.standardize
+    assert task.folds is None
+    assert task.overlap == 0
+
+
+def test_the_largest_number_is_the_target_and_bags_have_one_to_all_objects() -> None:
+    task = Maximum(set_size=4, high=50.0)
+    bags = task.sample(4000, generator(0, "test"))
+    assert bags.mask is not None
+    sizes = bags.mask.sum(1)
+    assert torch.equal(bags.mask, torch.arange(4) < sizes[:, None]), "padding comes last"
+    assert all(abs((sizes == size).double().mean() - 0.25) < 0.03 for size in range(1, 5))
+    objects = bags.x[bags.mask]
+    assert 0 <= objects.min() < 0.1 < 49.9 < objects.max() < 50
+    assert not bags.x[~bags.mask].any()
+    assert torch.equal(bags.y, bags.x.amax(1))
+    assert (task.target, task.channels, task.bayes_accuracy) == (Real(1, "absolute"), 1, None)
+    assert Maximum(error="squared").target == Real(1, "squared")
+
+
+def test_tasks_are_built_with_their_settings() -> None:
+    test = {"test_sets": 12, "test_seed": 3}
+    unit_sum = UnitSumParams(kind="unit_sum", set_size=7, subset_sizes=[2, 4], **test)
+    assert build_task(unit_sum) == UnitSum(7, (2, 4), **test)
+    variance = GaussianVarianceParams(kind="gaussian_variance", set_size=7, channels=2, variances=[2.0, 3.0], **test)
+    assert build_task(variance) == GaussianVariance(7, 2, (2.0, 3.0), **test)
+    maximum = MaximumParams(kind="maximum", set_size=7, high=9.0, loss="squared", **test)
+    assert build_task(maximum) == Maximum(7, 9.0, "squared", **test)
+    assert torch.equal(build_task(unit_sum).test_set().x, UnitSum(7, (2, 4)).sample(12, generator(3, "test")).x)
+
+
+def test_the_objects_of_a_digit_are_its_pixels_from_a_threshold_on() -> None:
+    objects, sizes, y = digits(8)
+    images = load_digits()
+    assert y[:, 0].tolist() == images.target.tolist()
+    for image, bag in zip(images.images, np.split(objects, np.cumsum(sizes)[:-1]), strict=True):
+        pixels = [[i, j, image[i, j]] for i in range(8) for j in range(8) if image[i, j] >= 8]
+        assert bag.tolist() == pixels

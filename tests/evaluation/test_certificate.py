@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from permset import PermsetError
 from permset.config.experiment import CertificateParams
 from permset.data.bags import Bags, Collection
 from permset.data.randomness import generator
 from permset.data.targets import Classes, Real
+from permset.evaluation import certificate
 from permset.evaluation.certificate import Certificate, certified, certify, example, show_permutations
 from permset.evaluation.invariance import invariance_error
 from permset.symmetry.groups import PermutationGroup
@@ -263,3 +265,25 @@ def test_a_module_is_certified_as_it_is_used_and_stays_as_it_is() -> None:
     in_training = lambda x: network.train().to(x)(x)[None]  # noqa: E731  the control
     control = certify(in_training, X, PermutationGroup.symmetric(6), 5, generator(0, "test"))
     assert control.verdict(1e-12, 0.1) != "invariant"
+
+
+def test_progress_is_shown_under_a_name_and_ends_at_the_number_of_calls_foreseen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = []
+
+    def bar(**settings: object) -> tqdm:  # type: ignore[type-arg]
+        shown.append(settings)
+        return tqdm(**settings)
+
+    def counted(*inputs: torch.Tensor) -> torch.Tensor:
+        calls.append(inputs)
+        return masked(*inputs) if len(inputs) == 2 else invariant(*inputs)
+
+    monkeypatch.setattr(certificate, "tqdm", bar)
+    for name, mask in (("one", None), (None, torch.ones(200, 6, dtype=torch.bool))):
+        calls: list[object] = []
+        certify(counted, X, PermutationGroup.dihedral(6), 7, generator(0, "test"), mask, name)
+        assert shown[-1]["total"] == len(calls) == 3 * 2 + 2 * 7 + 11
+    assert shown[0]["desc"] == "one: certificate"
+    assert [settings["disable"] for settings in shown] == [None, True]

@@ -158,3 +158,12 @@ def test_where_training_has_one_class_alone_it_is_the_answer(label: float) -> No
     """Roles that hold what they promise may leave a class of as many bags as folds without one."""
     machine = fit(torch.randn(6, 1, generator=generator(0, "one class")), [label] * 6)
     assert ((machine(torch.randn(4, 3, 1)) > 0) == (label > 0)).all()
+
+
+def test_a_machine_takes_a_bag_alone_and_any_leading_axes() -> None:
+    bags = draw(Real(2), 12)
+    machine = fitted(bags, Real(2))
+    expected = machine(bags.x, bags.mask)
+    torch.testing.assert_close(machine(bags.x[3], bags.mask[3]), expected[3])  # type: ignore[index]
+    several = (values.unflatten(0, (2, 3, 2)) for values in (bags.x, bags.mask))  # type: ignore[union-attr]
+    torch.testing.assert_close(machine(*several), expected.unflatten(0, (2, 3, 2)))

@@ -5,8 +5,19 @@ from torch import nn
 
 from permset.data.randomness import generator
 from permset.evaluation.invariance import invariance_error
-from permset.networks.networks import MLP, DeepSet, count_params, dense
+from permset.networks.attention import ISAB, SAB
+from permset.networks.networks import (
+    MLP,
+    DeepSet,
+    EquivariantNetwork,
+    MultiChannelNetwork,
+    SetTransformer,
+    count_params,
+    dense,
+)
+from permset.networks.pooling import SetNorm
 from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.layers import EquivariantLinear, GroupEquivariantLinear, MultiChannelLinear
 
 
 def deepset(**changes: object) -> DeepSet:
@@ -64,3 +75,55 @@ def test_biases_start_at_zero_and_every_layer_but_the_last_has_its_activation() 
     network = dense([3, 4, 4, 2], "relu")
     assert [type(layer) for layer in network] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear]
     assert all((layer.bias == 0).all() for layer in network if isinstance(layer, nn.Linear))
+
+
+def by_hand(layers: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    for layer in layers.children():
+        x = layer(x)
+    return x
+
+
+def test_an_equivariant_network_is_its_layers_with_activations_and_an_invariant_one() -> None:
+    group, x = PermutationGroup.cyclic(4), torch.randn(6, 4, 2)
+    for chosen, kind in ((None, EquivariantLinear), (group, GroupEquivariantLinear)):
+        network = EquivariantNetwork(2, [3, 5], "tanh", "mean", chosen, outputs=2)
+        assert [type(layer) for layer in network.layers] == [kind, nn.Tanh, kind, nn.Tanh]
+        assert {layer.channels for layer in network.modules() if hasattr(layer, "channels")} == {"mean"}
+        expected = network.invariant(by_hand(network.layers, x))[:, 0]
+        assert expected.shape == (6, 2)
+        assert torch.equal(network(x), expected)
+        assert network.claimed_group(4) == (chosen or PermutationGroup.symmetric(4))
+    assert count_params(EquivariantNetwork(2, [3, 5])) == (2 * 2 * 3 + 3) + (2 * 3 * 5 + 5) + (5 + 1)
+
+
+def test_a_network_between_arrays_is_its_linear_maps_with_activations_between_them() -> None:
+    network, x = MultiChannelNetwork(4, 2, [[3, 5], [2, 2]], "silu", outputs=3), torch.randn(6, 4, 2)
+    kinds = [MultiChannelLinear, nn.SiLU, MultiChannelLinear, nn.SiLU, MultiChannelLinear]
+    assert [type(layer) for layer in network.layers] == kinds
+    assert torch.equal(network(x), by_hand(network.layers, x)[:, 0])
+    assert network(x).shape == (6, 3)
+    assert count_params(network) == (8 * 15 + 15) + (15 * 4 + 4) + (4 * 3 + 3)
+    assert network.claimed_group(4) is None
+
+
+def test_a_set_transformer_is_its_blocks_and_its_pooling_side_by_side() -> None:
+    x = torch.randn(6, 4, 2)
+    for inducing, kind in ((None, SAB), (3, ISAB)):
+        network = SetTransformer(2, 8, 2, 2, inducing, seeds=3, outputs=2)
+        assert [type(block) for block in network.blocks] == [kind, kind]
+        pooled = network.pool(by_hand(network.blocks, x))
+        assert pooled.shape == (6, 3, 8)
+        assert torch.equal(network(x), network.linear(pooled.flatten(1)))
+        assert network.claimed_group(4) == PermutationGroup.symmetric(4)
+    none = SetTransformer(2, 8, 2, 0)
+    assert torch.equal(none(x), none.linear(none.pool(none.embed(x))[:, 0]))
+
+
+def test_norms_stand_before_activations() -> None:
+    network = dense([3, 4, 2], "relu", SetNorm)
+    assert [type(layer) for layer in network] == [nn.Linear, SetNorm, nn.ReLU, nn.Linear]
+    assert [type(layer) for layer in dense([3, 4, 2], "gelu")] == [nn.Linear, nn.GELU, nn.Linear]
+    several = deepset(pooling=["max", "sum"], norm="set", element_widths=[4])
+    x = torch.randn(6, 4, 1)
+    features = by_hand(several.element, x)
+    assert torch.equal(several(x), several.set(torch.cat([features.amax(1), features.sum(1)], -1)))

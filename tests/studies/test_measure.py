@@ -14,6 +14,7 @@ from permset.data.randomness import generator
 from permset.evaluation.metrics import measure
 from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
 from permset.studies.plan import plan
+from permset.training.learning_curves import CURVES
 from permset.training.run import open_run
 
 DATA = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
@@ -129,3 +130,23 @@ def test_points_of_a_test_share_their_training() -> None:
     assert one["validation_loss"] == many["validation_loss"]
     assert np.mean(one["invariance"]) > 2 * np.mean(many["invariance"])
     assert many["bag_kflop"][0] == 64 * one["bag_kflop"][0]
+
+
+def test_every_column_has_its_value_but_for_scores_of_other_targets() -> None:
+    study = {"axis": "model.set_widths", "values": [[4]], "runs": {"deepset": {}}}
+    [point] = tables(**study)
+    assert {column for column, values in point.items() if None in values} == {"mae"}
+    columns = ("study", "run", "axis", "value", "learning_rate", "bayes_accuracy")
+    expected = ("s", "deepset", "model.set_widths", "[4]", TRAIN["learning_rate"], 1.0)
+    assert tuple(point[column][0] for column in columns) == expected
+
+
+def test_curves_are_means_over_seeds_at_each_point() -> None:
+    params = Params.model_validate({**DATA, "seeds": 3, "train": TRAIN, "studies": {"s": STUDY}})
+    [point] = plan(params, "s")
+    trained = open_run(point.tested, "mlp").train(show=False)
+    [result] = measure_points([point])
+    rows = [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in result["curves"]]
+    assert [(row["run"], row["value"], row["step"]) for row in rows] == [("mlp", "[5]", step) for step in (50, 60)]
+    for i, name in enumerate(CURVES):
+        assert [row[name] for row in rows] == pytest.approx(trained.curves[:, i].mean(-1).tolist())

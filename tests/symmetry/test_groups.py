@@ -1,6 +1,7 @@
 import copy
 import itertools
 import pickle
+import re
 import subprocess
 import sys
 from math import factorial
@@ -16,7 +17,7 @@ from scipy import stats
 
 from permset import PermsetError
 from permset.data.randomness import generator
-from permset.symmetry.groups import Permutation, PermutationGroup, act
+from permset.symmetry.groups import Permutation, PermutationGroup, _is_prime, act
 
 GROUPS = KNOWN | {
     "A_4": PermutationGroup([Permutation.from_cycles(4, (0, 1, 2)), Permutation.from_cycles(4, (1, 2, 3))]),
@@ -216,3 +217,21 @@ for n in (8, 43, 100, 500):
     assert PermutationGroup([swap, cycle]) == PermutationGroup.symmetric(n)
 """
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True, timeout=60)
+
+
+def test_a_permutation_acts_alike_whatever_integers_it_is_made_of() -> None:
+    x = torch.randn(5, 3, 2)
+    for p in (np.array([2, 0, 1], kind) for kind in (np.uint8, np.int32, np.int64)):
+        assert torch.equal(act(p, x), x[:, [2, 0, 1]])
+        assert torch.equal(act(torch.as_tensor(p), x), x[:, [2, 0, 1]])
+
+
+def test_primes_are_those_of_the_sieve() -> None:
+    composite = {i * j for i in range(2, 10) for j in range(2, 51)}
+    assert [n for n in range(101) if _is_prime(n)] == [n for n in range(2, 101) if n not in composite]
+
+
+def test_too_many_elements_are_told_by_their_number_or_its_size() -> None:
+    for n, number in ((12, "479,001,600"), (17, "355,687,428,096,000"), (20, "about 10^18")):
+        with pytest.raises(PermsetError, match=re.escape(f"S_{n} has {number} elements, more than the 4,000,000 that")):
+            PermutationGroup.symmetric(n).elements()

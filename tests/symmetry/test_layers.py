@@ -191,3 +191,17 @@ def test_weights_start_with_the_variance_of_their_fan_in() -> None:
         assert (layer.bias == 0).all()
     for channels in ("sum", "mean"):
         assert EquivariantLinear(50, 400, channels).weight.std().item() == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("group", "fan_in"),
+    [(PermutationGroup.blocks([2, 3]), 1), (PermutationGroup.cyclic(6), 3), (PermutationGroup.trivial(3), 1)],
+)
+def test_tied_weights_start_with_the_variance_of_half_the_orbits_of_a_position(
+    group: PermutationGroup, fan_in: int
+) -> None:
+    """A position of blocks of 2 and 3 is in 3 orbits of pairs: itself, its block, the other block."""
+    torch.manual_seed(0)
+    weight = GroupEquivariantLinear(100, 200, group).weight
+    assert weight.std().item() == pytest.approx((fan_in * 100) ** -0.5, rel=0.03)
+    assert GroupEquivariantLinear(100, 200, group, "sum").weight.std().item() == pytest.approx(1, rel=0.03)

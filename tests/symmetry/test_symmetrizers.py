@@ -413,3 +413,13 @@ def test_training_does_not_average_over_all_of_a_large_group() -> None:
     with pytest.raises(PermsetError, match="all elements of S_8, more than 10000; give train_samples"):
         GroupAverage(nn.Identity(), large).draw(2, draws)
     assert GroupAverage(nn.Identity(), large, train_samples=3).draw(2, draws).shape == (2, 3, 8)
+
+
+def test_without_samples_an_average_is_trained_on_the_whole_group() -> None:
+    average = GroupAverage(mlp(4), GROUPS["D_4"]).double()
+    drawn = average.draw(3, generator(0, "permutations"))
+    assert drawn.shape == (3, 8, 4)
+    for elements in drawn:
+        assert torch.equal(elements, torch.as_tensor(GROUPS["D_4"].elements().astype(np.int64)))
+    x = bags("different objects", 4)[:3]
+    torch.testing.assert_close(average(x, permutations=drawn), average(x))

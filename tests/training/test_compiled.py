@@ -10,9 +10,18 @@ from torch.nn import functional as F
 
 from permset import PermsetError
 from permset.data.randomness import generator
-from permset.data.targets import binary_cross_entropy
+from permset.data.targets import Real, binary_cross_entropy
+from permset.networks.networks import DeepSet
+from permset.networks.standardization import Standardized
 from permset.training.blocks import initialise
-from permset.training.compiled import _fast_tanh, compile_step
+from permset.training.compiled import (
+    _column_bmm,
+    _fast_softmax,
+    _fast_softmax_backward,
+    _fast_tanh,
+    _fastest_bmm,
+    compile_step,
+)
 from permset.training.settings import Settings
 from permset.training.stack import stack
 from permset.training.train import train
@@ -105,3 +114,45 @@ def test_layers_that_cannot_be_traced_are_refused_by_name_in_one_line(
 def test_a_networks_own_mistake_is_told_as_torch_tells_it() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         step_of(lambda: layered(nn.Linear(7, 8)))
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one part", "two parts"])
+def test_errors_are_minimised_in_the_unit_of_a_buffer_and_losses_are_in_that_of_the_labels(several: bool) -> None:
+    networks = [Standardized(DeepSet(2, [4], [3], outputs=2), 2, 2) for _ in range(3)]
+    for i, network in enumerate(networks):
+        network.fit_scales(torch.randn(50, 2) * 3, torch.randn(20, 2) * torch.tensor([10.0**i, 0.1]) + 7)
+    state, fitted = stack(networks)
+    shares = [0.3, 0.7] if several else [1.0]
+    parts = [{"x": torch.randn(3, 6, n, 2), "y": 5 * torch.randn(3, 6, 2)} for n in (4, 7)][: len(shares)]
+    loss = Real(2).loss
+    step = compile_step(networks[0], state, fitted, loss, shares, parts, "target_deviation")
+    *gradients, losses = step(
+        list(state.values()), list(fitted.values()), *(value for part in parts for value in part.values())
+    )
+    for i, network in enumerate(networks):
+        pairs = [(network(part["x"][i]), part["y"][i]) for part in parts]
+        scale = network.target_deviation
+        minimised = sum(share * loss(z / scale, y / scale) for share, (z, y) in zip(shares, pairs, strict=True))
+        plain = sum(share * loss(z, y) for share, (z, y) in zip(shares, pairs, strict=True))
+        torch.testing.assert_close(losses[i], plain, rtol=1e-4, atol=0)
+        for gradient, expected in zip(
+            gradients, torch.autograd.grad(minimised, list(network.parameters())), strict=True
+        ):
+            torch.testing.assert_close(gradient[i], expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [-1, 0])
+def test_the_fast_softmax_and_its_gradient_are_torchs_and_of_minus_infinity_alone_zeros(dim: int) -> None:
+    x = torch.tensor([[1e4, 9999.0, -1e4], [-1e30, -1e30, 1.0], [0.5, -torch.inf, 2.0]])
+    y, gradient = x.softmax(dim), torch.randn(3, 3)
+    torch.testing.assert_close(_fast_softmax(x, dim), y)
+    expected = torch.ops.aten._softmax_backward_data(gradient, y, dim, x.dtype)
+    torch.testing.assert_close(_fast_softmax_backward(gradient, y, dim), expected)
+    assert not _fast_softmax(torch.full((2, 2), -torch.inf), dim).any()
+
+
+def test_outer_products_and_columns_have_kernels_of_their_own() -> None:
+    for rows, inner, columns, chosen in ((5, 1, 7, torch.mul), (5, 4, 1, _column_bmm), (1, 4, 2, torch.bmm)):
+        a, b = torch.randn(3, rows, inner), torch.randn(3, inner, columns)
+        assert _fastest_bmm(a.shape, b.shape) is chosen
+        torch.testing.assert_close(chosen(a, b), a @ b)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from permset.data.batches import Fresh
@@ -21,3 +22,8 @@ def test_costs_are_of_all_steps_and_of_one_bag() -> None:
     cost = costs(lambda: MLP(10, 1, [7]), Fresh(UnitSum().sample), settings)
     assert cost["training_gflop"] == 100 * 32 * (2 * 2 * 77 + 2 * 7) / 1e9
     assert cost["bag_kflop"] == 2 * 77 / 1e3
+
+
+def test_counting_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert flops(lambda: torch.ones(2, 3) @ torch.ones(3, 4)) == 2 * 2 * 3 * 4
+    assert capsys.readouterr() == ("", "")

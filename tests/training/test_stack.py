@@ -11,7 +11,7 @@ from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import GroupAverage
 from permset.training.blocks import initialise
-from permset.training.stack import predict, stack
+from permset.training.stack import of_seed, predict, stack, unstack
 
 
 def test_predict_is_each_network_alone() -> None:
@@ -57,3 +57,17 @@ def test_predictions_are_of_evaluation_mode_and_leave_the_network_in_its_own() -
             torch.testing.assert_close(output, copy.deepcopy(single).eval()(x))
     assert all(torch.equal(value, state[name][0]) for name, value in networks[0].state_dict().items())
     assert not torch.allclose(networks[0].train()(x[:5]), networks[0](x)[:5]), "the control"
+
+
+def test_a_network_of_a_stack_is_the_one_that_was_put_there() -> None:
+    networks = [Standardized(MLP(5, 2, [6]), 2, 1) for _ in range(3)]
+    for i, network in enumerate(networks):
+        network.fit_scales(torch.randn(50, 2) * (i + 1), torch.randn(20, 1))
+    weights, fitted = stack(networks)
+    state, x = {**weights, **fitted}, torch.randn(4, 5, 2)
+    for i, network in enumerate(networks):
+        single = unstack(networks[0], state, i)
+        assert dict(single.named_parameters()).keys() == dict(network.named_parameters()).keys()
+        assert torch.equal(single(x), network(x))
+        alone = of_seed(state, i)
+        assert all(torch.equal(alone[name], value[[i]]) for name, value in state.items())

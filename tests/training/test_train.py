@@ -334,3 +334,40 @@ def test_seeds_drop_other_things_though_they_learn_the_same_bags_from_the_same_w
         history = train_seeds(build, data, settings, [0, 1, 8]).history[0]
         singles = [train(build(), data, settings, seed)[1][0] for seed in (0, 1)]
         assert (len(set(history.tolist())), len(set(singles))) == ((3, 2) if differ else (1, 1))
+
+
+def test_blocks_compute_with_one_thread_and_leave_the_number_of_threads_as_it_was() -> None:
+    threads = []
+
+    class Asking(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            threads.append(torch.get_num_threads())
+            return x.sum(-2) * self.weight
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        train_seeds(Asking, FRESH, Settings(2, 10, 0.1), [0])
+        assert set(threads) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_point_of_the_curves_is_one_of_no_steps() -> None:
+    trained = train_seeds(NETWORKS["mlp"], FRESH, Settings(3, 10, 0.1), [0, 5])
+    assert trained.curves.shape == (0, 4, 2)
+    assert trained.measured.shape == (0,)
+    assert trained.measured.dtype.kind == "i"
+    assert trained.history.shape == (3, 2)
+    assert best_seed(np.empty((0, 3), np.float32), last=5) == 0
+
+
+def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
+    assert choose_device("cpu") == torch.device("cpu")

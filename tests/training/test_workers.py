@@ -1,8 +1,18 @@
 """Worker processes."""
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+import pytest
+import torch
+from tqdm import tqdm
+
+from permset.training.workers import _cores, seed_workers
 
 
 def test_workers_do_not_hang_after_their_parent_computed_with_many_threads() -> None:
@@ -22,3 +32,37 @@ with seed_workers(2, torch.device("cpu")) as executor:
 """
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", program], cwd=root, check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("workers", "count"), [(2, 2), ("3", 3), ("auto", 4)])
+def test_there_are_as_many_workers_as_asked_for_or_as_cores(
+    workers: int | str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
+    with seed_workers(workers, torch.device("cpu")) as executor:
+        assert isinstance(executor, ProcessPoolExecutor)
+        assert executor._max_workers == count
+        assert executor._mp_context.get_start_method() == "fork"
+    with seed_workers(1, torch.device("cpu")) as executor, seed_workers(workers, torch.device("cuda")) as other:
+        assert executor is other is None
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 7})
+    assert _cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    for count, expected in ((9, 9), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert _cores() == expected
+
+
+def state_of_a_worker() -> tuple[int, object, bool, bool]:
+    watching = [thread for thread in threading.enumerate() if thread.name.endswith("(_end_with_parent)")]
+    is_shared = type(tqdm.get_lock()).__module__ == "multiprocessing.synchronize"
+    return torch.get_num_threads(), signal.getsignal(signal.SIGINT), is_shared, [t.daemon for t in watching] == [True]
+
+
+def test_a_worker_has_one_thread_shares_the_lock_of_progress_bars_and_leaves_interrupts_to_its_parent() -> None:
+    with seed_workers(2, torch.device("cpu")) as executor:
+        assert executor is not None
+        assert executor.submit(state_of_a_worker).result() == (1, signal.SIG_IGN, True, True)

@@ -1,0 +1,72 @@
+"""Machines of all seeds against one fitted for each alone."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from permset.data.bags import Bags, Collection
+from permset.data.batches import Split
+from permset.data.splits import TEST, TRAINING, VALIDATION
+from permset.data.targets import Binary, Real, Target
+from permset.networks.kernel_machine import KernelMachine
+from permset.networks.standardization import Standardized
+from permset.training.stack import predict
+from permset.training.svm import fit_machines
+
+
+def split_of(rows: int, target: Target) -> Split:
+    """Sixty bags of 1 to 4 objects; each row leaves others out, and the second one fewer."""
+    draws = torch.Generator().manual_seed(0)
+    sizes = torch.arange(60) % 4 + 1
+    objects = 5 * torch.randn(int(sizes.sum()), 2, generator=draws) + 3
+    starts = sizes.cumsum(0) - sizes
+    y = 100 * objects[starts, :1] if isinstance(target, Real) else (objects[starts, :1] > 3).float()
+    roles = torch.full((rows, 60), TRAINING)
+    for row in range(rows):
+        roles[row, row * 20 : row * 20 + 20 - 5 * row] = TEST
+        roles[row, 50:] = VALIDATION
+    return Split(Collection(objects, sizes, y), roles, real=isinstance(target, Real))
+
+
+def alone(build: Any, split: Split, row: int, target: Target, standardize: bool) -> Any:
+    """A machine fitted to the bags of training, all at once."""
+    network, bags = build(), split.collection.bags(split.bags_of(row, TRAINING))
+    x, y, machine = bags.x, bags.y, network
+    if standardize:
+        network.fit_scales(x[bags.mask], y if isinstance(target, Real) else None)
+        machine = network.network
+        x = (x - network.mean) / network.deviation
+        y = (y - network.target_mean) / network.target_deviation
+    machine.fit(machine.statistics(x, bags.mask), y, target, 2.0, len(bags))
+    return network
+
+
+@pytest.mark.parametrize("standardize", [False, True], ids=["as given", "standardised"])
+@pytest.mark.parametrize("target", [Binary(), Real(1)], ids=["classes", "real"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_machine_is_that_of_its_seeds_own_bags(rows: int, target: Target, standardize: bool) -> None:
+    split = split_of(rows, target)
+    build = partial(KernelMachine, 2, ["mean", "max"])
+    if standardize:
+        machine = build
+        build = lambda: Standardized(machine(), 2, 1)  # type: ignore[assignment]  # noqa: E731
+    trained = fit_machines(build, split, target, 2.0, 3)
+    assert trained.history.shape == (0, 3)
+    assert trained.measured.tolist() == [0]
+    assert trained.curves.shape == (1, 4, 3)
+    everything = split.collection.bags(torch.arange(60))
+    outputs = predict(build(), trained.state, everything.x, everything.mask)
+    for seed in range(3):
+        network = alone(build, split, seed % rows, target, standardize)
+        expected = network(everything.x, everything.mask)
+        torch.testing.assert_close(outputs[seed], expected, rtol=1e-4, atol=1e-3)
+        scores = []
+        for role in (TRAINING, VALIDATION):
+            bags: Bags = everything[split.bags_of(seed, role)]
+            found = network(bags.x, bags.mask)
+            scores += [float(target.loss(found, bags.y)), float(target.score(found, bags.y))]
+        np.testing.assert_allclose(trained.curves[0, :, seed], scores, rtol=1e-3)
+    assert (rows == 1) == bool(torch.equal(outputs[0], outputs[1]))
