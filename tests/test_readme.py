@@ -55,7 +55,6 @@ def test_its_first_table_has_a_row_for_each_verdict() -> None:
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
     verdicts = [row[-1].split(" under")[0] for row in rows]
     assert verdicts == ["invariant", "approximate", "not invariant"]
-    assert len(table.splitlines()) == 8, "a heading, and one table"
 
 
 def test_its_tables_are_narrow() -> None:
