@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme verify verify-cpus verify-calls torture mutants
+.PHONY: repro published test ui bench readme site verify verify-cpus verify-calls torture mutants
 
 repro: $(VENV)/installed
 	python -m stages.heal
@@ -35,6 +35,23 @@ bench: $(VENV)/installed
 
 readme: $(VENV)/installed
 	python -m stages.readme
+
+# Static pages for any web host. MkDocs has an environment of its own, which nothing else needs.
+site: .venv-site/installed results/report.html
+	rm -rf .cache/pages
+	mkdir -p .cache/pages
+	cp -R --parents README.md docs results/figures results/study_figures results/studies results/*.csv results/report.html \
+		published/results/figures published/results/*.csv .cache/pages
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet
+	@echo "The pages are in site/; open site/index.html."
+
+results/report.html:
+	@echo "$@ is missing; make it with: make repro" && exit 1
+
+.venv-site/installed: requirements-site.lock
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/pip install --quiet --disable-pip-version-check --requirement requirements-site.lock
+	touch $@
 
 # The whole pipeline in a clone of HEAD: does it give what is committed, to the last byte?
 verify: $(VENV)/installed

@@ -1,4 +1,4 @@
-"""`make readme`: put tables of the results into README.md (no stage, for README.md is no output of DVC's)"""
+"""`make readme`: put tables of the results into README.md and docs/ (no stage, for these are no outputs of DVC's)"""
 
 from pathlib import Path
 
@@ -7,18 +7,26 @@ from permset.store.files import write
 from permset.store.tables import read_csv
 from stages import run
 
+# One run for each verdict, on one task: invariant, approximate and not invariant.
+HEADLINE = "gaussian_deepset", "gaussian_sampled_average", "gaussian_mlp"
 
-def readme(path: str = "README.md") -> None:
-    tables = {
-        "results": markdown(read_csv(Path("results/summary.csv"), "plot")),
-        "published": published(read_csv(Path("published/results/comparison.csv"), "compare")),
-    }
-    text = Path(path).read_text()
+
+def readme() -> None:
+    runs = read_csv(Path("results/summary.csv"), "plot")
+    headline = markdown([row for row in runs if row["run"] in HEADLINE])
+    fill(Path("README.md"), {"headline": headline, "results": markdown(runs)})
+    papers = read_csv(Path("published/results/comparison.csv"), "compare")
+    fill(Path("docs/published.md"), {"published": published(papers)})
+
+
+def fill(page: Path, tables: dict[str, str]) -> None:
+    """Put each table between the two comments that name it."""
+    text = page.read_text()
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
         before, rest = text.split(begin)
         text = before + begin + "\n" + table + "\n" + end + rest.split(end)[1]
-    write(Path(path), lambda p: p.write_text(text))
+    write(page, lambda path: path.write_text(text))
 
 
 if __name__ == "__main__":

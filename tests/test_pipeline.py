@@ -166,9 +166,9 @@ def test_all_over_again_gives_the_same_bytes(project: Project, untouched: None) 
     project.run("dvc", "repro", "-f", "train@deepset", "train@mlp", "evaluate@mlp", "plot")
 
 
-def test_the_readme_goes_back_to_what_is_committed(project: Project, untouched: None) -> None:
+def test_the_documents_go_back_to_what_is_committed(project: Project, untouched: None) -> None:
     """Where `make published` was never called, whose outputs DVC would look for."""
-    [line] = re.findall(r"`(git checkout .*?)`", (ROOT / "README.md").read_text())
+    [line] = re.findall(r"`(git checkout .*?)`", (ROOT / "docs/experiments.md").read_text())
     (project.root / "models/mlp.pt").unlink()
     (project.root / "results/summary.csv").write_text("spoilt")
     project.run("sh", "-c", line)

@@ -1,9 +1,11 @@
-"""Results as tables that people read, in Markdown."""
+"""Results as tables for people to read: small ones in Markdown for the README, full ones for the report."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 Row = Mapping[str, str]
 TEXT = {"run", "method", "targets", "verdict"}
+# How the titles of the columns start that a small table has.
+SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
 
 
 def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -14,7 +16,7 @@ def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The rows of results/summary.csv: one table per task, one line per run, the invariance error in float64."""
+    """The rows of results/summary.csv: one small table per task, one line per run."""
     tasks = []
     for task, group in by_task(rows).items():
         notes = "".join(f"\nWarning: {line}\n" for line in warnings(group))
@@ -34,8 +36,8 @@ def warnings(rows: Sequence[Row]) -> list[str]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    header, lines = columns(rows), []
-    best = chosen(rows)
+    header = {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)}
+    best, lines = chosen(rows), []
     for row in rows:
         name = f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
         lines.append([name, *(cell(row) for title, cell in header.items() if title != "run")])
@@ -52,7 +54,7 @@ def chosen(rows: Sequence[Row]) -> str | None:
 
 
 def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
-    """Titles of a task's table, and what gives each cell."""
+    """Titles of a task's full table, and what gives each cell; the invariance error is that in float64."""
     if rows[0]["mae"]:
         unit = " in deviations" if rows[0].get("targets") else ""
         scores: dict[str, Callable[[Row], str]] = {
