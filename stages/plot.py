@@ -39,6 +39,9 @@ SUMMARY = [
     "invariance_float64",
     "invariance_float32",
     "invariance_symmetric",
+    "invariance_bags",
+    "invariance_smallest",
+    "invariance_largest",
     "group",
     "verdict",
 ]

@@ -1,9 +1,13 @@
-"""Results as tables that people read, in Markdown."""
+"""Results as tables for people to read: small ones in Markdown for the README, full ones for the report."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 Row = Mapping[str, str]
-TEXT = {"run", "method", "verdict"}
+TEXT = {"run", "method", "measured on", "verdict"}
+# How the titles of the columns start that a small table has.
+SMALL = "run", "accuracy (", "MAE", "regret", "verdict"
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -14,7 +18,7 @@ def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The rows of results/summary.csv: one table per task, one line per run, the invariance error in float64."""
+    """The rows of results/summary.csv: one small table per task, one line per run."""
     return "\n".join(f"**`{task}`**{limit(group)}:\n\n{_table(group)}" for task, group in by_task(rows).items())
 
 
@@ -25,8 +29,8 @@ def limit(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    header, lines = columns(rows), []
-    best = chosen(rows)
+    header = {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)}
+    best, lines = chosen(rows), []
     for row in rows:
         name = f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
         lines.append([name, *(cell(row) for title, cell in header.items() if title != "run")])
@@ -43,7 +47,7 @@ def chosen(rows: Sequence[Row]) -> str | None:
 
 
 def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
-    """Titles of a task's table, and what gives each cell."""
+    """Titles of a task's full table, and what gives each cell; the invariance error is that in float64."""
     if rows[0]["mae"]:
         scores: dict[str, Callable[[Row], str]] = {
             "validation MAE": lambda row: _three_digits(row["validation"]),
@@ -71,8 +75,21 @@ def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
         "a bag (kFLOP)": lambda row: _three_digits(row["bag_kflop"]),
         **scores,
         "invariance error": lambda row: f"{float(row['invariance_float64']):.0e}",
-        "verdict": lambda row: f"{row['verdict']} under {row['group']}",
+        "measured on": measured_on,
+        "verdict": lambda row: f"{row['verdict']} under {subscripted(row['group'])}",
     }
+
+
+def measured_on(row: Row) -> str:
+    """The bags of a certificate: `200 bags of 10`, or `92 bags of 2 to 40 objects`."""
+    bags, smallest, largest = (int(row[f"invariance_{name}"]) for name in ("bags", "smallest", "largest"))
+    sizes = f"{smallest}" if smallest == largest else f"{smallest} to {largest} objects"
+    return f"{bags:,} {'bag' if bags == 1 else 'bags'} of {sizes}"
+
+
+def subscripted(group: str) -> str:
+    """C₁₀ for C_10."""
+    return re.sub(r"_(\d+)", lambda index: index[1].translate(SUBSCRIPTS), group)
 
 
 def published(rows: Sequence[Row]) -> str:
