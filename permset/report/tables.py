@@ -50,9 +50,9 @@ def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
     """Titles of a task's full table, and what gives each cell; the invariance error is that in float64."""
     if rows[0]["mae"]:
         scores: dict[str, Callable[[Row], str]] = {
-            "validation MAE": lambda row: _three_digits(row["validation"]),
-            "MAE (95% interval)": lambda row: _with_interval(row, "mae", _three_digits),
-            "RMSE": lambda row: _three_digits(row["rmse"]),
+            "validation MAE": lambda row: three_digits(row["validation"]),
+            "MAE (95% interval)": lambda row: _with_interval(row, "mae", three_digits),
+            "RMSE": lambda row: three_digits(row["rmse"]),
             "R²": lambda row: f"{float(row['r2']):.3f}" if row["r2"] else "",
         }
     elif rows[0]["bayes_accuracy"]:
@@ -71,8 +71,8 @@ def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
         "run": lambda row: row["run"],
         "method": lambda row: row["model"],
         "parameters": lambda row: f"{int(row['num_params']):,}",
-        "training (GFLOP)": lambda row: _three_digits(row["training_gflop"]),
-        "a bag (kFLOP)": lambda row: _three_digits(row["bag_kflop"]),
+        "training (GFLOP)": lambda row: three_digits(row["training_gflop"]),
+        "a bag (kFLOP)": lambda row: three_digits(row["bag_kflop"]),
         **scores,
         "invariance error": lambda row: f"{float(row['invariance_float64']):.0e}",
         "measured on": measured_on,
@@ -97,7 +97,7 @@ def published(rows: Sequence[Row]) -> str:
     header = ["method", "constant rate", "cosine decay", "paper"]
     lines = [header, ["---", *["---:"] * 3]]
     for row in rows:
-        ours = [_with_interval(row, schedule, _three_digits) for schedule in ("constant", "cosine")]
+        ours = [_with_interval(row, schedule, three_digits) for schedule in ("constant", "cosine")]
         lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['spread']}"])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -111,7 +111,7 @@ def _with_interval(row: Row, name: str, show: Callable[[str], str]) -> str:
     return show(row[name]) + (f" ({show(low)} – {show(high)})" if low else "")
 
 
-def _three_digits(value: str) -> str:
+def three_digits(value: str) -> str:
     """12.3, 1,230: never 1.23e+03."""
     if not value:
         return ""
