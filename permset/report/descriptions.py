@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from permset.config.studies import StudyParams
 from permset.report.answers import MeasuredPoint, runs_of
-from permset.report.tables import Row, percent, three_digits
+from permset.report.tables import Row, listed, percent, three_digits
 
 
 def bags(task: str, about: str) -> str:
-    return f"Some bags of {task} as rows of coloured cells, one for each object: {about}"
+    return f"Some bags of {task} as rows of coloured cells, one for each object. {about}"
 
 
 def scores(task: str, rows: Sequence[Row]) -> str:
@@ -23,24 +23,21 @@ def losses(task: str, rows: Sequence[Row]) -> str:
 
 
 def invariance(task: str, rows: Sequence[Row]) -> str:
-    numbers = (f"{float(row['invariance_float64']):.0e}" for row in rows)
+    numbers = (f"{float(row['invariance_float64']):.1g}" for row in rows)
     return f"Relative change of the outputs on {task} when objects are reordered: {_of_runs(rows, numbers)}."
 
 
 def study(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
-    """Where each line starts and ends, for each number that is drawn."""
-    panels = []
-    for column in params.show:
-        ends = (
-            f"{run} from {line[0].mean(column):.3g} at {line[0].value} to {line[-1].mean(column):.3g} at {line[-1].value}"
-            for run, line in runs_of(points).items()
-        )
-        panels.append(f"{column.replace('_', ' ')}: {', '.join(ends)}")
-    return f"Study {name}, over {params.axis}. Mean {'; '.join(panels)}."
+    """What is drawn, and where each line of the first panel starts and ends."""
+    names, lines = [column.replace("_", " ") for column in params.show], []
+    for run, line in runs_of(points).items():
+        first, last = (f"{point.mean(params.show[0]):.3g} at {point.value}" for point in (line[0], line[-1]))
+        lines.append(f"{run} from {first} to {last}")
+    return f"Study {name}: {listed(names)} against {params.axis}. Mean {names[0]}: {', '.join(lines)}."
 
 
 def study_curves(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
-    runs = ", ".join(runs_of(points))
+    runs = listed(list(runs_of(points)))
     return f"Study {name}: loss and score along the training, for each value of {params.axis}, of {runs}."
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from permset.report.tables import Row, percent, three_digits
+from permset.report.tables import Row, listed, percent, three_digits
 
 Outcome = Literal["better", "tie", "worse"]
 Tasks = Mapping[str, Sequence[Row]]
@@ -122,11 +122,6 @@ def compared(first: Row, second: Row) -> Outcome:
 def best(rows: Sequence[Row]) -> Row | None:
     """The first of the best mean among runs that have an interval."""
     return max((row for row in rows if _has_interval(row)), key=lambda row: sum(_interval(row, "")), default=None)
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _level(rows: Sequence[Row]) -> list[Row]:

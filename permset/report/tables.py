@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 Row = Mapping[str, str]
+Columns = Mapping[str, Callable[[Row], str]]
+"""titles, and what gives the cells below them"""
 TEXT = {"run", "method", "measured on", "verdict"}
 # How the titles of the columns start that a small table has.
 SMALL = "run", "accuracy (", "MAE", "regret", "verdict"
@@ -29,13 +31,14 @@ def limit(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    header = {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)}
-    best, lines = chosen(rows), []
-    for row in rows:
-        name = f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
-        lines.append([name, *(cell(row) for title, cell in header.items() if title != "run")])
-    rule = ["---" if title in TEXT else "---:" for title in header]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [list(header), rule, *lines])
+    best = chosen(rows)
+
+    def name(row: Row) -> str:
+        return f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
+
+    return _lines(
+        {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)} | {"run": name}, rows
+    )
 
 
 def chosen(rows: Sequence[Row]) -> str | None:
@@ -46,7 +49,7 @@ def chosen(rows: Sequence[Row]) -> str | None:
     return max(rows, key=lambda row: sign * float(row["validation"]))["run"]
 
 
-def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
+def columns(rows: Sequence[Row]) -> Columns:
     """Titles of a task's full table, and what gives each cell; the invariance error is that in float64."""
     if rows[0]["mae"]:
         scores: dict[str, Callable[[Row], str]] = {
@@ -74,7 +77,7 @@ def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
         "training (GFLOP)": lambda row: three_digits(row["training_gflop"]),
         "a bag (kFLOP)": lambda row: three_digits(row["bag_kflop"]),
         **scores,
-        "invariance error": lambda row: f"{float(row['invariance_float64']):.0e}",
+        "invariance error": lambda row: f"{float(row['invariance_float64']):.1g}",
         "measured on": measured_on,
         "verdict": lambda row: f"{row['verdict']} under {subscripted(row['group'])}",
     }
@@ -93,13 +96,13 @@ def subscripted(group: str) -> str:
 
 
 def published(rows: Sequence[Row]) -> str:
-    """The rows of published/results/comparison.csv: mean absolute errors, ours with 95% intervals over seeds."""
-    header = ["method", "constant rate", "cosine decay", "paper"]
-    lines = [header, ["---", *["---:"] * 3]]
-    for row in rows:
-        ours = [_with_interval(row, schedule, three_digits) for schedule in ("constant", "cosine")]
-        lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['spread']}"])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    """The rows of published/results/comparison.csv."""
+    return _lines(PUBLISHED, rows)
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def percent(share: float | str, digits: int = 2) -> str:
@@ -117,3 +120,18 @@ def three_digits(value: str) -> str:
         return ""
     number = float(f"{float(value):.3g}")
     return f"{number:,.0f}" if number >= 100 else f"{number:g}"
+
+
+def _lines(header: Columns, rows: Sequence[Row]) -> str:
+    rule = ["---" if title in TEXT else "---:" for title in header]
+    cells = [[cell(row) for cell in header.values()] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [list(header), rule, *cells])
+
+
+# Mean absolute errors, those of this project with 95% intervals over seeds.
+PUBLISHED: Columns = {
+    "method": lambda row: row["method"].replace("_", " "),
+    "constant rate": lambda row: _with_interval(row, "constant", three_digits),
+    "cosine decay": lambda row: _with_interval(row, "cosine", three_digits),
+    "paper": lambda row: f"{row['paper']} ± {row['spread']}",
+}

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from permset.report.findings import best, certificates, compared, findings, leaders, listed, symmetry, ways, yardstick
+from permset.report.findings import best, certificates, compared, findings, leaders, symmetry, ways, yardstick
+from permset.report.tables import listed
 
 
 def run(name: str, low: float | None, high: float | None = None, **others: str) -> dict[str, str]:
