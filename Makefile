@@ -24,6 +24,7 @@ ui: $(VENV)/installed
 
 published: $(VENV)/installed
 	cd published && dvc repro
+	dvc repro --force --single-item studies/dvc.yaml:report
 
 bench: $(VENV)/installed
 	python -m benchmarks.training

@@ -29,6 +29,7 @@ const seen = (page, width) => ({
 });
 addEventListener("load", () => {
   const frames = [...document.querySelectorAll("iframe")];
+  for (const frame of frames) frame.contentDocument.querySelectorAll("details").forEach((e) => { e.open = true; });
   const found = frames.map((frame) => seen(frame.contentDocument, frame.clientWidth));
   document.body.innerHTML = "<pre></pre>";
   document.querySelector("pre").textContent = JSON.stringify(found);
