@@ -49,7 +49,7 @@ def look(page: str, folder: Path) -> list[dict[str, Any]]:
     switches = "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1800,2000"
     command = [str(BROWSER), *switches, f"--user-data-dir={folder / 'profile'}", "--dump-dom"]
     shown = subprocess.run([*command, str(folder / "frames.html")], capture_output=True, check=True, text=True).stdout
-    [found] = re.findall(r"<pre>(.*)</pre>", shown)
+    [found] = re.findall(r"<pre>(\[.*\])</pre>", shown)
     return json.loads(html.unescape(found))
 
 
