@@ -17,7 +17,11 @@ def report() -> None:
     }
     tables = {name: Path(f"results/studies/{name}.csv") for name in params.studies}
     studies = {name: read_csv(path, f"study@{name}") for name, path in tables.items() if is_present(path)}
-    page = render(params, summary, permutations, studies, Path("results/figures"), Path("results/study_figures"))
+    # No dependency of the stage in studies/dvc.yaml: DVC would run the published pipeline anew before each report.
+    comparison = Path("published/results/comparison.csv")
+    published = read_csv(comparison, "compare") if comparison.is_file() else []
+    figures = Path("results/figures"), Path("results/study_figures")
+    page = render(params, summary, permutations, studies, published, *figures)
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

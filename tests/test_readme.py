@@ -83,7 +83,17 @@ def test_the_table_of_several_targets_has_each_in_its_own_units() -> None:
     assert "| mass: MAE 3, RMSE 4; energy: MAE 1, RMSE 2 |" in several
     changed = ROW | {"accuracy": "0.123456", "accuracy_low": "", "accuracy_high": "", "verdict": "approximate"}
     assert "| 12.35% |" in markdown([changed])
-    assert "| approximate under S_10 |" in markdown([changed])
+    assert "| approximate under S₁₀ |" in markdown([changed])
+
+
+def test_the_table_is_small() -> None:
+    assert header(ROW) == "| run | accuracy (95% interval) | regret | verdict |"
+    real = ROW | {"bayes_accuracy": "", "validation": "1.0", **dict.fromkeys(("mae", "mae_low", "mae_high"), "0.1")}
+    assert header(real) == "| run | MAE (95% interval) | verdict |"
+
+
+def header(row: dict[str, str]) -> str:
+    return markdown([row]).splitlines()[2]
 
 
 def test_its_figures_are_committed(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 
-from permset.report.tables import percent
+from permset.report.tables import listed, percent
 
 Rows = Sequence[Mapping[str, str]]
 # Pooled values that differ by no more than this, relative to their size, agree to the rounding of float32 data.
@@ -65,11 +66,11 @@ def mlp_capacity(points: Sequence[MeasuredPoint], deepset: Mapping[str, str], ma
     failed = [point for point in points if point.num_params > smallest.num_params and point not in enough]
     text = (
         f"About {ratio:.1f} times as many: the smallest MLP that reached {goal} has {smallest.num_params:,} parameters "
-        f"(hidden layers {smallest.value}), the DeepSet {int(deepset['num_params']):,}."
+        f"(hidden layers {smallest.value}), and the DeepSet has {int(deepset['num_params']):,}."
     )
     if failed:
-        listed = ", ".join(f"{point.num_params:,} ({reached[point]} seeds)" for point in failed)
-        text += f" More parameters alone do not do it: larger MLPs that fell short have {listed}."
+        larger = listed([f"{point.num_params:,} ({reached[point]} seeds)" for point in failed])
+        text += f" More parameters alone do not do it: larger MLPs that fell short have {larger}."
     return text
 
 
@@ -85,8 +86,8 @@ def element_nonlinearity(points: Sequence[MeasuredPoint]) -> str:
     learnt = "nothing can be learnt" if worst < 0.55 else "something is still learnt, which this does not explain"
     loss, least = min(point.mean("loss") for point in flat), min(point.mean("accuracy") for point in other)
     return (
-        f"Without it all bags pool to the same value (to {spread:.0e} of it) and {learnt}: accuracy {percent(worst)} "
-        f"and loss {loss:.4f} at best over all widths (ln 2 = {np.log(2):.4f}); with it accuracy is "
+        f"Without it, all bags pool to the same value (to {spread:.0e} of it), and {learnt}: at best over all widths, "
+        f"the accuracy is {percent(worst)} and the loss {loss:.4f} (ln 2 = {np.log(2):.4f}). With it, the accuracy is "
         f"{_span(percent(least), percent(best))}."
     )
 
@@ -98,11 +99,11 @@ def channel_reduction(points: Sequence[MeasuredPoint]) -> str:
         regret = [point.mean("regret") for point in line]
         regrets[run] = float(np.mean(regret))
         parts.append(
-            f"{run}: {_span(percent(min(saturated), 0), percent(max(saturated), 0))} of the outputs are saturated "
-            f"before training, regret {_span(f'{min(regret):.3f}', f'{max(regret):.3f}')} after it"
+            f"With {run}, {_span(percent(min(saturated), 0), percent(max(saturated), 0))} of the outputs are saturated "
+            f"before training, and the regret after it is {_span(f'{min(regret):.3f}', f'{max(regret):.3f}')}."
         )
     best, worst = min(regrets, key=regrets.__getitem__), max(regrets, key=regrets.__getitem__)
-    return f"Over all widths and depths {best} does best and {worst} worst. " + "; ".join(parts) + "."
+    return f"On average over all widths and depths, {best} does best and {worst} worst. {' '.join(parts)}"
 
 
 def fresh_or_fixed(points: Sequence[MeasuredPoint]) -> str:
@@ -110,25 +111,29 @@ def fresh_or_fixed(points: Sequence[MeasuredPoint]) -> str:
     for run, line in runs_of(points).items():
         gaps = {json.loads(point.value): point.mean("loss") - point.mean("train_loss") for point in line}
         fixed = {value: gap for value, gap in gaps.items() if value != "fresh"}
-        text = ", ".join(f"{gap:.3f} at {value:,} bags" for value, gap in sorted(fixed.items()))
-        parts.append(f"{run}: {text}" + (f", {gaps['fresh']:.3f} with fresh bags" if "fresh" in gaps else ""))
+        said = [f"{gap:z.3f} at {value:,} bags" for value, gap in sorted(fixed.items())]
+        said += [f"{gaps['fresh']:z.3f} with fresh bags"] if "fresh" in gaps else []
+        parts.append(f"for {run} it is {listed(said)}")
     smallest = min(points, key=lambda point: (json.loads(point.value) == "fresh", json.loads(point.value)))
     memorised = smallest.mean("train_loss") < 0.1 < np.log(2) < smallest.mean("loss")
     verdict = "A small fixed sample is memorised" if memorised else "No sample was memorised here"
-    return f"{verdict}. Test loss minus training loss, in nats, is for " + "; for ".join(parts) + "."
+    return f"{verdict}. This is the test loss minus the training loss, in nats: {'; '.join(parts)}."
 
 
 def sample_efficiency(points: Sequence[MeasuredPoint], tasks: Mapping[str, str]) -> str:
-    """For each task, the run with the least regret at each size of the sample."""
+    """For each task, the run with the least regret at each size of the sample, and those that tie with it."""
     parts = []
     for task in dict.fromkeys(tasks.values()):
         on_task = [point for point in points if tasks[point.run] == task]
         wins = []
         for value in dict.fromkeys(point.value for point in on_task):
-            best = min((p for p in on_task if p.value == value), key=lambda point: point.mean("regret"))
-            wins.append(f"{best.run} at {_count(value)} bags (regret {best.mean('regret'):.4f})")
-        parts.append(f"on {task}, {', '.join(wins)}")
-    return f"The winner is {'; '.join(parts)}."
+            least, *others = sorted((p for p in on_task if p.value == value), key=lambda point: point.mean("regret"))
+            level = [least, *(point for point in others if _overlap(least["regret"], point["regret"]))]
+            verb = "wins" if len(level) == 1 else "tie"
+            regrets = _span(*(f"{point.mean('regret'):.4f}" for point in (least, level[-1])))
+            wins.append(f"{listed([point.run for point in level])} {verb} at {_count(value)} bags (regret {regrets})")
+        parts.append(f"On {task}, {'; '.join(wins)}.")
+    return " ".join(parts)
 
 
 def set_size(points: Sequence[MeasuredPoint]) -> str:
@@ -152,8 +157,8 @@ def averaging_samples(points: Sequence[MeasuredPoint], close: float = 0.002) -> 
         gaps = [abs(point.mean("accuracy") - most.mean("accuracy")) for point in line]
         near = [k for k, gap in zip(samples, gaps, strict=True) if gap <= close]
         parts.append(
-            f"{run}: the error falls as k^{slope:.2f}, and from k = {min(near):.0f} on the accuracy is within "
-            f"{percent(close)} of that at k = {samples.max():.0f}"
+            f"{run}: the error falls as k to the power {slope:.2f}, and from k = {min(near):.0f} on the accuracy is "
+            f"within {percent(close)} of that at k = {samples.max():.0f}"
         )
     return "; ".join(parts) + "."
 
@@ -171,6 +176,14 @@ def in_general(points: Sequence[MeasuredPoint]) -> str:
 
 def _span(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
+
+
+def _overlap(first: Float[np.ndarray, " seeds"], second: Float[np.ndarray, " seeds"]) -> bool:
+    """Whether the 95% Student t intervals of two means do; True of one seed alone, which has none."""
+    if len(first) == 1:
+        return True
+    widths = [stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) for x in (first, second)]
+    return bool(abs(first.mean() - second.mean()) <= sum(widths))
 
 
 def _count(value: str) -> str:

@@ -1,15 +1,14 @@
-"""The results on one page: results/report.html, self-contained."""
+"""The results on one page: results/report.html, which needs no other file."""
 
-import base64
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import jinja2
 import yaml
-from markupsafe import Markup, escape
 
 from permset.config.data import (
     AnySource,
@@ -20,13 +19,26 @@ from permset.config.data import (
     UnitSumParams,
 )
 from permset.config.experiment import Params
-from permset.report import answers
+from permset.report import answers, descriptions
 from permset.report.answers import MeasuredPoint, points_of
-from permset.report.tables import TEXT, by_task, chosen, columns, limit, percent, warnings
+from permset.report.findings import findings
+from permset.report.images import Figure, figure
+from permset.report.tables import PUBLISHED, TEXT, Columns, Row, by_task, chosen, columns, limit, percent, warnings
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
+# Where `make ui` serves the runs; the first experiment of a new store has the number 1.
+MLFLOW = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter="
 Rows = Sequence[Mapping[str, str]]
+
+
+class Table(NamedTuple):
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, titles: Columns, rows: Rows) -> "Table":
+        return cls(list(titles), [[cell(row) for cell in titles.values()] for row in rows])
 
 
 def render(
@@ -34,65 +46,49 @@ def render(
     summary: Rows,
     permutations: Mapping[str, Rows],
     studies: Mapping[str, Rows],
+    published: Rows,
     figures: Path,
     study_figures: Path,
 ) -> str:
     """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     tasks = by_task(summary)
-    shown = {row["run"]: permutations[row["run"]] for row in next(iter(tasks.values()))}
-    meanings = {row.get("meaning", "reading") for rows in shown.values() for row in rows}
-    orders = [
-        (row["order"], [_reading(rows[i], meanings) for rows in shown.values()])
-        for i, row in enumerate(next(iter(shown.values())))
-    ]
     texts = yaml.safe_load(QUESTIONS.read_text())
     return environment.from_string(TEMPLATE.read_text()).render(
-        figure=_figure,
-        figures=figures,
-        tasks=[_task(name, params.task(name), rows, figures) for name, rows in tasks.items()],
-        seeds=params.seeds,
         text=TEXT,
-        shown=list(shown),
-        orders=orders,
-        meaning=meanings.pop() if len(meanings) == 1 else "probability of the likeliest class, which is named",
-        agreement=_agreement(shown),
+        findings=findings(tasks),
         studies=[
             _study(params, name, texts.get(name, {}), rows, summary, study_figures) for name, rows in studies.items()
         ],
+        seeds=params.seeds,
+        tasks=[_task(name, params.task(name), rows, permutations, figures) for name, rows in tasks.items()],
+        published=Table.of(PUBLISHED, published),
+        mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
     )
 
 
-def _reading(row: Mapping[str, str], meanings: Set[str]) -> str:
-    """Also of what it is, where that is not the same everywhere."""
-    shown = f"{float(row['reading']):.6f}"
-    return shown if len(meanings) == 1 else f"{shown} ({row['meaning'].removeprefix('probability of ')})"
-
-
-def _figure(path: Path, caption: str) -> Markup:
-    data = base64.b64encode(path.read_bytes()).decode()
-    source = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(Markup(data), caption)
-    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(source, escape(caption))
-
-
-def _task(name: str, task: AnySource, rows: Rows, figures: Path) -> dict[str, Any]:
-    header = columns(rows)
-    captions = {
-        "accuracy": "Score on the test set against the number of parameters",
-        "loss": "Training loss",
-        "invariance": "Relative change of outputs when objects are reordered",
+def _task(name: str, task: AnySource, rows: Rows, permutations: Mapping[str, Rows], folder: Path) -> dict[str, Any]:
+    about = _about(task)
+    shown = {
+        "batch": (f"Bags of {name}: one row per bag, one column per object", descriptions.bags(name, about)),
+        "accuracy": ("Scores on test bags, with 95% intervals", descriptions.scores(name, rows)),
+        "loss": ("Loss along the training", descriptions.losses(name, rows)),
+        "invariance": (
+            "Relative change of the outputs when the objects of a bag are reordered",
+            descriptions.invariance(name, rows),
+        ),
     }
+    paths = {folder / f"{kind}_{name}.png": texts for kind, texts in shown.items()}
     return {
         "name": name,
-        "about": _about(task),
+        "about": about,
         "limit": limit(rows),
-        "header": list(header),
-        "rows": [[cell(row) for cell in header.values()] for row in rows],
+        "table": Table.of(columns(rows), rows),
         "chosen": chosen(rows),
         "warnings": warnings(rows),
-        "figures": [
-            (path, caption) for kind, caption in captions.items() if (path := figures / f"{kind}_{name}.png").exists()
-        ],
+        "figures": [figure(path, *texts) for path, texts in paths.items() if path.exists()],
+        "meaning": _meaning(permutations[row["run"]] for row in rows),
+        "orders": _orders({row["run"]: permutations[row["run"]] for row in rows}),
     }
 
 
@@ -101,20 +97,20 @@ def _about(task: AnySource) -> str:
         case UnitSumParams():
             first, second = task.subset_sizes
             return (
-                f"bags of {task.set_size} numbers that sum to 1; {first} of them are 1/{first} in class 0, "
-                f"{second} of them 1/{second} in class 1, the rest 0."
+                f"Bags of {task.set_size} numbers that sum to 1; {first} of them are 1/{first} in class 0, "
+                f"{second} of them are 1/{second} in class 1, and the rest are 0."
             )
         case GaussianVarianceParams():
             return (
-                f"bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
+                f"Bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
                 f"variance is {task.variances[0]:g} in class 0 and {task.variances[1]:g} in class 1."
             )
         case MaximumParams():
-            return f"1 to {task.set_size} numbers, uniform in [0, {task.high:g}], of which the largest is to be told."
+            return f"Bags of 1 to {task.set_size} numbers, uniform in [0, {task.high:g}]; the largest is to be found."
         case DigitsParams():
-            what = f"scikit-learn's 8 × 8 digits as clouds of the pixels (row, column, intensity) ≥ {task.threshold}"
+            what = f"Scikit-learn's 8 × 8 digits as clouds of the pixels (row, column, intensity) ≥ {task.threshold}"
         case _:
-            what = f"the bags of {task.path}"
+            what = f"The bags of {task.path}"
     split = task.split
     if isinstance(split, FoldsParams):
         how = f"{split.repeats} × {split.folds} stratified folds, a network for each"
@@ -123,34 +119,61 @@ def _about(task: AnySource) -> str:
     return f"{what}; {how}; {percent(split.validation, 0)} of the others are for validation."
 
 
-def _agreement(shown: Mapping[str, Rows]) -> str:
-    spreads = {
-        run: max(float(row["reading"]) for row in rows) - min(float(row["reading"]) for row in rows)
-        for run, rows in shown.items()
-    }
-    same = [run for run, spread in spreads.items() if spread < 1e-6]
-    other = {run: spread for run, spread in spreads.items() if run not in same}
-    text = f"The same to six digits: {', '.join(same) or 'none'}."
-    if other:
-        text += f" Different: {', '.join(f'{run} (by {spread:.2g})' for run, spread in other.items())}."
-    return text
+def _meaning(readings: Iterable[Rows]) -> str:
+    """What is read of a bag: the probability of a class by its name, or a number."""
+    meanings = sorted({row["meaning"] for rows in readings for row in rows})
+    return f"the {meanings[0]}" if len(meanings) == 1 else "the probability of the likeliest class, which is named"
+
+
+def _orders(readings: Mapping[str, Rows]) -> Table:
+    """What each run says of one bag as it is and reordered, and by how much that differs.
+
+    With the name of what is read, where that is not the same everywhere.
+    """
+    count = max(len(rows) for rows in readings.values())
+    meanings = {row["meaning"] for rows in readings.values() for row in rows}
+
+    def name(row: Row) -> str:
+        return f" ({row['meaning'].removeprefix('probability of ')})" if len(meanings) > 1 else ""
+
+    header = ["run", "as it is", *(f"order {i}" for i in range(1, count)), "largest difference"]
+    lines = []
+    for run, rows in readings.items():
+        values = [float(row["reading"]) for row in rows]
+        cells = [f"{value:.6f}{name(row)}" for value, row in zip(values, rows, strict=True)]
+        lines.append([run, *cells, f"{max(values) - min(values):.1g}"])
+    return Table(header, lines)
 
 
 def _study(
     params: Params, name: str, text: Mapping[str, str], rows: Rows, summary: Rows, folder: Path
 ) -> dict[str, Any]:
     study, points = params.study(name), points_of(rows)
-    figures = [folder / f"{kind}.png" for kind in ([name, f"{name}_curves"] if study.curves else [name])]
+    figures: list[Figure] = [
+        figure(
+            folder / f"{name}.png",
+            "Means over the seeds, with bands from the lowest to the highest",
+            descriptions.study(name, study, points),
+        )
+    ]
+    if study.curves:
+        curves = folder / f"{name}_curves.png"
+        figures.append(figure(curves, "Along the training", descriptions.study_curves(name, study, points)))
     run = next(iter(study.runs))
     values = study.values or study.runs[run].values or []
     place = f"studies.{name}.values" if study.values else f"studies.{name}.runs.{run}.values"
     fewer = json.dumps(values[: max(1, len(values) // 2)]).replace(" ", "")
+    means = [
+        [point.run, point.value, f"{point.num_params:,}", *(f"{point.mean(column):.4g}" for column in study.show)]
+        for point in points
+    ]
     return {
         "name": name,
         "question": text.get("question", f"How does {study.axis} matter?"),
         "answer": _answer(params, name, points, summary),
         "figures": figures,
         "explanation": text.get("explanation", ""),
+        "table": Table(["run", study.axis, "parameters", *(column.replace("_", " ") for column in study.show)], means),
         "command": f"dvc exp run studies/dvc.yaml -S '{place}={fewer}'",
     }
 

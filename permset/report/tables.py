@@ -1,11 +1,15 @@
 """Results as tables for people to read: small ones in Markdown for the README, full ones for the report."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 Row = Mapping[str, str]
-TEXT = {"run", "method", "targets", "verdict"}
+Columns = Mapping[str, Callable[[Row], str]]
+"""titles, and what gives the cells below them"""
+TEXT = {"run", "method", "targets", "measured on", "verdict"}
 # How the titles of the columns start that a small table has.
 SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -36,13 +40,14 @@ def warnings(rows: Sequence[Row]) -> list[str]:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    header = {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)}
-    best, lines = chosen(rows), []
-    for row in rows:
-        name = f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
-        lines.append([name, *(cell(row) for title, cell in header.items() if title != "run")])
-    rule = ["---" if title in TEXT else "---:" for title in header]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [list(header), rule, *lines])
+    best = chosen(rows)
+
+    def name(row: Row) -> str:
+        return f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
+
+    return _lines(
+        {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)} | {"run": name}, rows
+    )
 
 
 def chosen(rows: Sequence[Row]) -> str | None:
@@ -53,14 +58,14 @@ def chosen(rows: Sequence[Row]) -> str | None:
     return max(rows, key=lambda row: sign * float(row["validation"]))["run"]
 
 
-def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
+def columns(rows: Sequence[Row]) -> Columns:
     """Titles of a task's full table, and what gives each cell; the invariance error is that in float64."""
     if rows[0]["mae"]:
         unit = " in deviations" if rows[0].get("targets") else ""
         scores: dict[str, Callable[[Row], str]] = {
-            f"validation MAE{unit}": lambda row: _three_digits(row["validation"]),
-            f"MAE{unit} (95% interval)": lambda row: _with_interval(row, "mae", _three_digits),
-            f"RMSE{unit}": lambda row: _three_digits(row["rmse"]),
+            f"validation MAE{unit}": lambda row: three_digits(row["validation"]),
+            f"MAE{unit} (95% interval)": lambda row: _with_interval(row, "mae", three_digits),
+            f"RMSE{unit}": lambda row: three_digits(row["rmse"]),
             "R²": lambda row: f"{float(row['r2']):.3f}" if row["r2"] else "",
         }
         if unit:
@@ -81,22 +86,35 @@ def columns(rows: Sequence[Row]) -> dict[str, Callable[[Row], str]]:
         "run": lambda row: row["run"],
         "method": lambda row: row["model"],
         "parameters": lambda row: f"{int(row['num_params']):,}",
-        "training (GFLOP)": lambda row: _three_digits(row["training_gflop"]),
-        "a bag (kFLOP)": lambda row: _three_digits(row["bag_kflop"]),
+        "training (GFLOP)": lambda row: three_digits(row["training_gflop"]),
+        "a bag (kFLOP)": lambda row: three_digits(row["bag_kflop"]),
         **scores,
-        "invariance error": lambda row: f"{float(row['invariance_float64']):.0e}",
-        "verdict": lambda row: f"{row['verdict']} under {row['group']}",
+        "invariance error": lambda row: f"{float(row['invariance_float64']):.1g}",
+        "measured on": measured_on,
+        "verdict": lambda row: f"{row['verdict']} under {subscripted(row['group'])}",
     }
 
 
+def measured_on(row: Row) -> str:
+    """The bags of a certificate: `200 bags of 10`, or `92 bags of 2 to 40 objects`."""
+    bags, smallest, largest = (int(row[f"invariance_{name}"]) for name in ("bags", "smallest", "largest"))
+    sizes = f"{smallest}" if smallest == largest else f"{smallest} to {largest} objects"
+    return f"{bags:,} {'bag' if bags == 1 else 'bags'} of {sizes}"
+
+
+def subscripted(group: str) -> str:
+    """C₁₀ for C_10."""
+    return re.sub(r"_(\d+)", lambda index: index[1].translate(SUBSCRIPTS), group)
+
+
 def published(rows: Sequence[Row]) -> str:
-    """The rows of published/results/comparison.csv: mean absolute errors, ours with 95% intervals over seeds."""
-    header = ["method", "constant rate", "cosine decay", "paper"]
-    lines = [header, ["---", *["---:"] * 3]]
-    for row in rows:
-        ours = [_with_interval(row, schedule, _three_digits) for schedule in ("constant", "cosine")]
-        lines.append([row["method"].replace("_", " "), *ours, f"{row['paper']} ± {row['spread']}"])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    """The rows of published/results/comparison.csv."""
+    return _lines(PUBLISHED, rows)
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def percent(share: float | str, digits: int = 2) -> str:
@@ -108,9 +126,24 @@ def _with_interval(row: Row, name: str, show: Callable[[str], str]) -> str:
     return show(row[name]) + (f" ({show(low)} – {show(high)})" if low else "")
 
 
-def _three_digits(value: str) -> str:
+def three_digits(value: str) -> str:
     """12.3, 1,230: never 1.23e+03."""
     if not value:
         return ""
     number = float(f"{float(value):.3g}")
     return f"{number:,.0f}" if number >= 100 else f"{number:g}"
+
+
+def _lines(header: Columns, rows: Sequence[Row]) -> str:
+    rule = ["---" if title in TEXT else "---:" for title in header]
+    cells = [[cell(row) for cell in header.values()] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [list(header), rule, *cells])
+
+
+# Mean absolute errors, those of this project with 95% intervals over seeds.
+PUBLISHED: Columns = {
+    "method": lambda row: row["method"].replace("_", " "),
+    "constant rate": lambda row: _with_interval(row, "constant", three_digits),
+    "cosine decay": lambda row: _with_interval(row, "cosine", three_digits),
+    "paper": lambda row: f"{row['paper']} ± {row['spread']}",
+}

@@ -61,7 +61,7 @@ def linear(spread: float, accuracy: float) -> str:
 
 
 def test_whether_bags_pool_to_the_same_is_told() -> None:
-    assert "nothing can be learnt: accuracy 50.00%" in linear(1e-8, 0.5)
+    assert "nothing can be learnt: at best over all widths, the accuracy is 50.00%" in linear(1e-8, 0.5)
     assert "something is still learnt" in linear(1e-8, 0.9)
     assert "no network pools all bags to the same value" in linear(0.1, 0.9)
 
@@ -94,23 +94,24 @@ def test_what_is_memorised_is_told() -> None:
         return answers.fresh_or_fixed(points_of(table(*points)))
 
     assert text(0.01, 3.0).startswith("A small fixed sample is memorised")
-    assert "mlp: 2.990 at 100 bags, 0.010 with fresh bags" in text(0.01, 3.0)
+    assert "for mlp it is 2.990 at 100 bags and 0.010 with fresh bags" in text(0.01, 3.0)
     assert text(0.5, 0.6).startswith("No sample was memorised")
 
 
 def test_the_winner_at_each_size_is_told() -> None:
-    def text(regret: float) -> str:
+    def text(regret: float, spread: float = 0.0) -> str:
         points = (
-            {"run": "a", "value": 1000, "regret": 0.1},
+            {"run": "a", "value": 1000, "regret": [0.1 - spread, 0.1 + spread] * 8},
             {"run": "b", "value": 1000, "regret": regret},
             {"run": "c", "value": 1000, "regret": 0.0},
         )
         return answers.sample_efficiency(points_of(table(*points)), {"a": "one", "b": "one", "c": "two"})
 
-    assert text(0.2) == (
-        "The winner is on one, a at 1,000 bags (regret 0.1000); on two, c at 1,000 bags (regret 0.0000)."
-    )
-    assert "on one, b at 1,000 bags (regret 0.0500)" in text(0.05)
+    assert text(0.2) == ("On one, a wins at 1,000 bags (regret 0.1000). On two, c wins at 1,000 bags (regret 0.0000).")
+    assert "On one, b wins at 1,000 bags (regret 0.0500)." in text(0.05)
+    # The interval of a is 0.1 ± t·s/√n = 0.1 ± 0.55·0.1, with t = 2.131 for 16 seeds and s = 0.1·√(16/15).
+    assert "On one, b and a tie at 1,000 bags (regret 0.0451 to 0.1000)." in text(0.0451, spread=0.1)
+    assert "On one, b wins at 1,000 bags (regret 0.0449)." in text(0.0449, spread=0.1)
 
 
 def test_which_pooling_works_on_other_sizes_is_told() -> None:
@@ -128,7 +129,7 @@ def test_which_pooling_works_on_other_sizes_is_told() -> None:
 def test_the_slope_of_the_error_is_told(slope: float) -> None:
     rows = ({"run": "r", "value": k, "invariance": k**slope, "accuracy": 0.7 if k >= 4 else 0.6} for k in (1, 2, 4, 8))
     text = answers.averaging_samples(points_of(table(*rows)))
-    assert f"falls as k^{slope:.2f}, and from k = 4 on" in text
+    assert f"falls as k to the power {slope:.2f}, and from k = 4 on" in text
 
 
 def test_a_study_of_ones_own_tells_where_each_run_did_best() -> None:

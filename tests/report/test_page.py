@@ -4,9 +4,8 @@ import re
 from html import unescape
 from pathlib import Path
 
-import pytest
 import yaml
-from committed import check_out, committed
+from committed import committed
 
 from permset.config.experiment import Params
 from permset.figures.styles import LABELS
@@ -17,20 +16,13 @@ from stages.report import report
 PARAMS = Params.model_validate(yaml.safe_load(committed("params.yaml")))
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    check_out(tmp_path, "params.yaml", "results")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def page(project: Path) -> str:
     report()
     return unescape((project / "results/report.html").read_text())
 
 
 def answers(text: str) -> dict[str, str]:
-    return dict(re.findall(r'<h3 id="(\w+)">.*?<p class="answer">(.*?)</p>', text, re.DOTALL))
+    return dict(re.findall(r'<h3 id="(\w+)">.*?<p class="box answer">(.*?)</p>', text, re.DOTALL))
 
 
 def test_every_question_has_its_answer_its_figure_and_its_command(project: Path) -> None:
@@ -43,8 +35,71 @@ def test_every_question_has_its_answer_its_figure_and_its_command(project: Path)
         assert f"dvc exp run studies/dvc.yaml -S 'studies.{name}." in text
     figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 4 * len(PARAMS.sources)
     assert text.count("data:image/png;base64,") == figures
-    assert not re.search(r"(src|href)=\"(?!data:|#)", text), "it needs no other file and no network"
+    assert not re.search(r"src=\"(?!data:)|url\(|<link (?!rel=\"icon\" href=\"data:,\")", text), (
+        "it needs no other file"
+    )
     assert all(run in text for run in PARAMS.runs)
+
+
+def test_every_link_leads_to_a_part_of_the_page_or_to_mlflow(project: Path) -> None:
+    text = page(project)
+    parts = re.findall(r' id="(.*?)"', text)
+    assert len(parts) == len(set(parts))
+    links = set(re.findall(r'href="(.*?)"', text)) - {"data:,"}
+    inside = {link[1:] for link in links if link.startswith("#")}
+    assert inside <= set(parts)
+    for kind, names in {
+        "": PARAMS.studies,
+        "table-": [*PARAMS.studies, *PARAMS.sources],
+        "task-": PARAMS.sources,
+        "run-": PARAMS.runs,
+        "mlflow-": PARAMS.runs,
+        "published-": ["mean", "sum", "max", "set-transformer"],
+    }.items():
+        assert {f"{kind}{name}" for name in names} <= set(parts), kind
+    outside = {link for link in links if not link.startswith("#")}
+    address = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter=attributes.run_name%20%3D%20%27{}%27"
+    assert outside == {address.format(run) for run in PARAMS.runs}
+
+
+def test_every_image_has_an_alternative_text_that_no_other_text_repeats(project: Path) -> None:
+    report()
+    text = (project / "results/report.html").read_text()
+    images = re.findall(r'<img src="[^"]*" alt="([^"]*)"><figcaption>(.*?)</figcaption>', text)
+    assert len(images) == text.count("<img ")
+    texts = [alt for alt, _ in images]
+    assert all(len(alt) > 40 and alt != caption for alt, caption in images)
+    assert len(texts) == len(set(texts))
+
+
+def test_every_header_of_a_table_says_what_it_heads(project: Path) -> None:
+    text = page(project)
+    assert set(re.findall(r"<th\b.*?>", text.replace(' class="text"', ""))) == {'<th scope="col">', '<th scope="row">'}
+
+
+def test_the_findings_come_first_and_the_questions_before_the_results(project: Path) -> None:
+    text = page(project)
+    assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", "published", "mlflow"]
+    [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
+    summary = project / "results/summary.csv"
+    rows = read_csv(summary, "plot")
+    first, *others = [row for row in rows if row["task"] == "digits"]
+    assert f"On digits, {first['run']} ({100 * float(first['accuracy']):.2f}%) is best." in box
+    score = [row | ({"accuracy_high": "0.99", "accuracy": "0.97"} if row in others else {}) for row in rows]
+    write_csv(summary, list(rows[0]), [list(row.values()) for row in score])
+    assert "is best" not in re.findall(r"On digits, .*?</li>", page(project))[0]
+
+
+def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
+    (project / "published/results/comparison.csv").unlink()
+    assert "published" not in page(project)
+
+
+def test_a_bag_is_shown_in_several_orders_with_the_largest_difference(project: Path) -> None:
+    rows = [{"order": f"{i}", "output": "0", "reading": f"{reading}"} for i, reading in enumerate((0.5, 0.25, 0.625))]
+    write_csv(project / "results/permutations/mlp.csv", list(rows[0]), [list(row.values()) for row in rows])
+    cells = '<th scope="row" class="text">mlp</th><td>0.500000</td><td>0.250000</td><td>0.625000</td>'
+    assert f"{cells}<td>0.4</td>" in page(project)
 
 
 def test_an_answer_follows_its_table_alone(project: Path) -> None:

@@ -1,0 +1,45 @@
+"""What figures show, in words, for those who do not see them."""
+
+from collections.abc import Iterable, Sequence
+
+from permset.config.studies import StudyParams
+from permset.report.answers import MeasuredPoint, runs_of
+from permset.report.tables import Row, listed, percent, three_digits
+
+
+def bags(task: str, about: str) -> str:
+    return f"Some bags of {task} as rows of coloured cells, one for each object. {about}"
+
+
+def scores(task: str, rows: Sequence[Row]) -> str:
+    name = "Mean absolute error" if rows[0]["mae"] else "Accuracy"
+    numbers = (three_digits(row["mae"]) if row["mae"] else percent(row["accuracy"]) for row in rows)
+    return f"{name} of the runs on {task}: {_of_runs(rows, numbers)}."
+
+
+def losses(task: str, rows: Sequence[Row]) -> str:
+    numbers = (three_digits(row["loss"]) for row in rows)
+    return f"Loss of the runs on {task} along the training; at its end, on test bags: {_of_runs(rows, numbers)}."
+
+
+def invariance(task: str, rows: Sequence[Row]) -> str:
+    numbers = (f"{float(row['invariance_float64']):.1g}" for row in rows)
+    return f"Relative change of the outputs on {task} when objects are reordered: {_of_runs(rows, numbers)}."
+
+
+def study(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
+    """What is drawn, and where each line of the first panel starts and ends."""
+    names, lines = [column.replace("_", " ") for column in params.show], []
+    for run, line in runs_of(points).items():
+        first, last = (f"{point.mean(params.show[0]):.3g} at {point.value}" for point in (line[0], line[-1]))
+        lines.append(f"{run} from {first} to {last}")
+    return f"Study {name}: {listed(names)} against {params.axis}. Mean {names[0]}: {', '.join(lines)}."
+
+
+def study_curves(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
+    runs = listed(list(runs_of(points)))
+    return f"Study {name}: loss and score along the training, for each value of {params.axis}, of {runs}."
+
+
+def _of_runs(rows: Sequence[Row], numbers: Iterable[str]) -> str:
+    return ", ".join(f"{row['run']} {number}" for row, number in zip(rows, numbers, strict=True))

@@ -1,0 +1,24 @@
+"""The full tables of the report."""
+
+from permset.report.tables import columns, measured_on, subscripted
+from stages.plot import SUMMARY
+
+ROW = {"mae": "", "bayes_accuracy": "1.0", "invariance_bags": "200", "verdict": "invariant", "group": "C_10"}
+
+
+def sizes(smallest: int, largest: int, bags: int = 92) -> dict[str, str]:
+    numbers = {"bags": bags, "smallest": smallest, "largest": largest}
+    return ROW | {f"invariance_{name}": str(number) for name, number in numbers.items()}
+
+
+def test_a_table_says_on_how_many_bags_and_of_which_sizes_invariance_was_measured() -> None:
+    assert columns([ROW])["measured on"](sizes(10, 10, 200)) == "200 bags of 10"
+    assert measured_on(sizes(2, 40)) == "92 bags of 2 to 40 objects"
+    assert measured_on(sizes(500, 500, 1)) == "1 bag of 500"
+    assert {f"invariance_{name}" for name in ("bags", "smallest", "largest")} <= set(SUMMARY)
+
+
+def test_a_verdict_names_its_group_as_mathematicians_write_it() -> None:
+    assert columns([ROW])["verdict"](ROW) == "invariant under C₁₀"
+    assert subscripted("S_12 × S_3") == "S₁₂ × S₃"
+    assert subscripted("⟨(0 1)⟩") == "⟨(0 1)⟩"
