@@ -16,7 +16,7 @@ import pytest
 from permset.tracking.store import DIGEST, EXPERIMENT
 from verification import torture
 from verification.clone import Clone, Running, stages
-from verification.torture import DAMAGES, ONE_LINE, THE_SAME, damage, kill
+from verification.torture import DAMAGES, ONE_LINE, THE_SAME, at_once, damage, kill
 
 RUNNING = {"read": {}, "write": {"results": {"pid": 1, "cmd": "dvc repro"}}}
 
@@ -25,21 +25,26 @@ RUNNING = {"read": {}, "write": {"results": {"pid": 1, "cmd": "dvc repro"}}}
 def clone(tmp_path: Path) -> Clone:
     """As if all had been computed."""
     clone = Clone.__new__(Clone)
-    clone.root = tmp_path
+    clone.root = root = tmp_path / "permset"
     for name in ("models/mlp.pt", "results/summary.csv", "results/train/mlp.csv", ".dvc/tmp/rwlock"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(json.dumps({"read": {}, "write": {}}))
-    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
-        database.execute("CREATE TABLE experiments (experiment_id, name)")
-        database.execute("CREATE TABLE runs (run_uuid, experiment_id, status, lifecycle_stage)")
-        database.execute("CREATE TABLE tags (run_uuid, key, value)")
-        database.execute("INSERT INTO experiments VALUES (1, ?)", (EXPERIMENT,))
-    log(tmp_path, "a", "FINISHED")
-    log(tmp_path, "b", "FAILED")
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(json.dumps({"read": {}, "write": {}}))
+    make_store(root)
+    log(root, "a", "FINISHED")
+    log(root, "b", "FAILED")
     clone.results, clone.digests = clone.bytes(), clone.tracked()
     assert list(clone.faults()) == []
     assert (sorted(clone.results)[0], clone.digests) == ("models/mlp.pt", ["a"])
     return clone
+
+
+def make_store(root: Path) -> None:
+    (root / "mlflow.db").unlink(missing_ok=True)
+    with closing(sqlite3.connect(root / "mlflow.db")) as database, database:
+        database.execute("CREATE TABLE experiments (experiment_id, name)")
+        database.execute("CREATE TABLE runs (run_uuid, experiment_id, status, lifecycle_stage)")
+        database.execute("CREATE TABLE tags (run_uuid, key, value)")
+        database.execute("INSERT INTO experiments VALUES (1, ?)", (EXPERIMENT,))
 
 
 def log(root: Path, digest: str, status: str) -> None:
@@ -164,3 +169,32 @@ def test_stages_run_from_the_folder_where_they_are_started(tmp_path: Path) -> No
     (tmp_path / "stages/greet.py").write_text("import os, sys; print(__name__, *sys.argv[1:], os.environ['DVC_ROOT'])")
     running = Running(stages("greet you", "greet"), tmp_path, tmp_path / "project")
     assert running.finish() == (0, f"__main__ you {tmp_path}/project\n__main__ {tmp_path}/project\n")
+
+
+def log_own_and_comparison(lost: str = "", doubled: str = "", failed: str = "") -> None:
+    """As an experiment whose result is its own, and whose comparison is the same in all."""
+    accuracy = str(json.loads(Path("results/evaluate/mlp.json").read_text())["mlp"]["accuracy"])
+    root = Path(os.environ["DVC_ROOT"])
+    if accuracy == "0.0":
+        log(root, "comparison", "FINISHED")
+    for _ in range((accuracy != lost) + (accuracy == doubled)):
+        log(root, accuracy, "FINISHED")
+    sys.exit(int(accuracy == failed))
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        (log_own_and_comparison, THE_SAME),
+        (partial(log_own_and_comparison, lost="0.5"), "0 failed, 1 lost, 0 doubled"),
+        (partial(log_own_and_comparison, doubled="0.25"), "0 failed, 0 lost, 1 doubled"),
+        (partial(log_own_and_comparison, failed="0.0"), "1 failed, 0 lost, 0 doubled"),
+    ],
+)
+def test_eight_at_once(clone: Clone, monkeypatch: pytest.MonkeyPatch, command: torture.Command, outcome: str) -> None:
+    monkeypatch.setattr(torture, "stages", lambda *lines: command)
+    monkeypatch.setattr(torture, "TRACK", partial(make_store, clone.root))
+    monkeypatch.setattr(torture, "delete", lambda *names: make_store(clone.root))
+    (clone.root / "results/evaluate").mkdir()
+    (clone.root / "results/evaluate/mlp.json").write_text('{"mlp": {"accuracy": 1}}')
+    assert at_once(clone) == {outcome: 8}
