@@ -37,7 +37,7 @@ KILLED: dict[str, tuple[Command, tuple[str, ...]]] = {
 }
 # A file of each kind, and what reads it.
 DAMAGED: dict[str, Command] = {
-    "data/unit_sum.npz": stages("train mlp"),
+    "data/unit_sum.npz": stages("evaluate mlp"),
     "models/mlp.pt": stages("evaluate mlp"),
     "results/curves/mlp.csv": stages("plot"),
     "results/evaluate/mlp.json": stages("plot"),
