@@ -66,7 +66,7 @@ verify-cpus: $(VENV)/installed
 verify-calls: $(VENV)/installed
 	python -m verification.first_calls
 
-# Kills, damaged files and eight experiments at once: what comes of them?
+# Damaged files, eight experiments at once, kills and random mutations: what comes of them?
 torture: $(VENV)/installed
 	python -m verification.torture
 

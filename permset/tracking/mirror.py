@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -14,6 +15,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tqdm import tqdm
 
 from permset.portable import machine
+from permset.store.files import write
 from permset.tracking.artifacts import check_store, move_here, record, remove_unknown
 from permset.tracking.store import DIGEST, EXPERIMENT, Result, places
 
@@ -43,6 +45,7 @@ def _store() -> Iterator[str]:
     with FileLock(f"{store}.lock"):
         if not preset:
             check_store(store)
+            _make(store)
         mlflow.set_tracking_uri(preset or f"sqlite:///{store}")
         experiment = mlflow.get_experiment_by_name(EXPERIMENT)
         if not preset:
@@ -56,6 +59,12 @@ def _store() -> Iterator[str]:
             yield mlflow.create_experiment(EXPERIMENT, artifact_location=place, tags=kind)
         else:
             yield experiment.experiment_id
+
+
+def _make(store: Path) -> None:
+    """A new store, with all of its tables or not at all: MLflow cannot go on from those that a kill leaves."""
+    if not store.is_file() or store.stat().st_size == 0:
+        write(store, lambda path: mlflow.MlflowClient(f"sqlite:///{path}"))
 
 
 def _held(experiment: str) -> dict[str, str]:

@@ -1,9 +1,13 @@
 """MLflow holds every result once."""
 
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.store.db import utils
 from tracked_results import result, runs
 
 from permset.tracking.mirror import mirror
@@ -48,6 +52,20 @@ def test_a_run_that_was_cut_off_is_made_anew(store: Path) -> None:
         ("two", "FINISHED"),
     ]
     assert len({run.data.tags[DIGEST] for run in runs()}) == 2
+
+
+def test_a_store_whose_making_was_killed_is_made_anew(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mirror_and_die() -> None:
+        monkeypatch.setattr(utils, "_upgrade_db", lambda engine: os.kill(os.getpid(), signal.SIGKILL))
+        mirror([result("one")])
+
+    killed = multiprocessing.get_context("fork").Process(target=mirror_and_die)
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert not (store / "mlflow.db").exists(), "a store has all of its tables or is not there"
+    mirror([result("one")])
+    assert [run.data.tags["run"] for run in runs()] == ["one"]
 
 
 def test_runs_of_others_are_left_alone(store: Path) -> None:
