@@ -241,6 +241,12 @@ def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -
     new = [run for run in project.tracked() if run.data.tags["permset.digest"] not in before]
     assert sorted(run.data.tags["run"] for run in new) == ["comparison", "deepset"]
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
+    command = "dvc exp show --only-changed --no-pager"
+    assert command in (ROOT / "README.md").read_text()
+    table = project.run(*command.split(), COLUMNS="120")
+    assert all(len(line) <= 120 for line in table.splitlines())
+    assert re.search(r"\[mean-pooling\] .* mean ", table)
+    assert "-0.0" not in table
     project.run("git", "checkout", "-q", ".")
     assert ran(project.run("dvc", "repro")) == ALWAYS, "the rest is in DVC's cache"
     assert len(project.tracked()) == len(before) + 2, "what was there before is found again"
