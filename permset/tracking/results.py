@@ -27,7 +27,7 @@ ABOUT = "study", "run", "axis", "value", "learning_rate"
 
 
 def run_results(params: Params) -> Iterator[Result]:
-    """One for each run, and their comparison: MLflow lists what came last first, so that the first run comes last."""
+    """One for each run, and their comparison; the first run is made last, since MLflow lists the newest first."""
     paths = {name: Path(f"results/evaluate/{name}.json") for name in params.runs}
     numbers = {name: read_json(path, f"evaluate@{name}")[name] for name, path in paths.items() if is_present(path)}
     losses = read_csv(Path("results/loss.csv"), "plot")
@@ -37,8 +37,8 @@ def run_results(params: Params) -> Iterator[Result]:
 
 
 def study_results(params: Params) -> Iterator[Result]:
-    """One for each study, one under it for each of its points, and the report."""
-    for name in params.studies:
+    """One for each study, one under it for each of its points, and the report; first ones last, as with the runs."""
+    for name in reversed(params.studies):
         path = Path(f"results/studies/{name}.csv")
         if is_present(path):
             yield from study_records(params, name, read_csv(path, f"study@{name}"))
@@ -104,7 +104,7 @@ def study_records(params: Params, name: str, rows: Sequence[dict[str, str]]) -> 
         experiment=STUDIES,
     )
     yield study
-    for point in points:
+    for point in reversed(points):
         about = {key: point.rows[0][key] for key in ABOUT}
         means = {key: point.mean(key) for key in sorted(point.rows[0].keys() - {*ABOUT, "seed"})}
         yield Result(
