@@ -23,6 +23,7 @@ import yaml
 from clone import ROOT, TINY_STUDIES, Project
 
 from permset.portable import mode
+from permset.store.tables import read_csv
 from stages.code import modules
 
 RESULTS = "results/*.csv", "results/[!p]*/*", "results/permutations/*", "models/*", "data/*", "**/dvc.lock"
@@ -107,8 +108,7 @@ def test_training_depends_on_all_its_settings_but_the_workers() -> None:
 
 
 def test_results_and_their_mirror(project: Project) -> None:
-    header, *rows = (project.root / "results/summary.csv").read_text().splitlines()
-    table = {row.split(",")[0]: dict(zip(header.split(","), row.split(","), strict=True)) for row in rows}
+    table = {row["run"]: row for row in read_csv(project.root / "results/summary.csv", "plot")}
     assert sorted(table) == ["average", "deepset", "mlp"]
     assert table["average"]["verdict"] == "invariant"
     assert table["deepset"]["num_params"] == "62"
