@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from permset.tracking.store import DIGEST, EXPERIMENT, HELD
+from permset.tracking.store import DIGEST, EXPERIMENT, HELD, STUDIES
 
 ROOT = Path(__file__).parent.parent
 RESULTS = "data/*", "models/*", "results/*.csv", "results/*.html", "results/[!p]*/*", "results/permutations/*"
@@ -127,7 +127,7 @@ class Clone:
     def tracked(self) -> list[str]:
         """Digests of the finished runs in MLflow."""
         with closing(sqlite3.connect(self.root / "mlflow.db")) as database:
-            return sorted(value for (value,) in database.execute(HELD, (DIGEST, EXPERIMENT)))
+            return sorted(value for (value,) in database.execute(HELD, (DIGEST, EXPERIMENT, STUDIES)))
 
     def is_running(self) -> bool:
         """Whether any process works in the clone."""

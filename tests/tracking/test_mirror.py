@@ -11,7 +11,7 @@ from mlflow.store.db import utils
 from tracked_results import result, runs
 
 from permset.tracking.mirror import mirror
-from permset.tracking.store import DIGEST, EXPERIMENT
+from permset.tracking.store import DIGEST, EXPERIMENT, STUDIES
 
 
 def test_a_result_is_held_once_with_all_that_belongs_to_it(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +66,25 @@ def test_a_store_whose_making_was_killed_is_made_anew(store: Path, monkeypatch: 
     assert not (store / "mlflow.db").exists(), "a store has all of its tables or is not there"
     mirror([result("one")])
     assert [run.data.tags["run"] for run in runs()] == ["one"]
+
+
+def test_studies_have_an_experiment_of_their_own(store: Path) -> None:
+    """And the runs have the first one of a new store, to whose address `make ui` points."""
+    mirror([result("study", experiment=STUDIES), result("run")])
+    mirror([result("study", experiment=STUDIES), result("run")])
+    for name, number, run in ((EXPERIMENT, "1", "run"), (STUDIES, "2", "study")):
+        experiment = mlflow.get_experiment_by_name(name)
+        assert experiment.experiment_id == number
+        found = mlflow.search_runs([number], output_format="list")
+        assert [held.data.tags["run"] for held in found] == [run]
+
+
+def test_the_duration_of_a_run_is_that_of_its_computation(store: Path) -> None:
+    mirror([result("slow", seconds=1234.5), result("unknown")])
+    durations = {run.data.tags["run"]: run.info.end_time - run.info.start_time for run in runs()}
+    assert durations["slow"] == 1_234_500
+    assert durations["unknown"] < 60_000, "that of logging"
+    assert {run.info.status for run in runs()} == {"FINISHED"}
 
 
 def test_runs_of_others_are_left_alone(store: Path) -> None:
