@@ -13,6 +13,7 @@ repro: $(VENV)/installed
 	python -m stages.heal
 	python -m stages.check  # before DVC reads params.yaml, which it does in words of its own
 	dvc repro dvc.yaml studies/dvc.yaml
+	@python -m stages.summary
 
 test: $(VENV)/installed
 	ruff check .
@@ -22,6 +23,8 @@ test: $(VENV)/installed
 	pytest
 
 ui: $(VENV)/installed
+	@echo "Runs:    http://127.0.0.1:5000/#/experiments/1/runs"
+	@echo "Studies: http://127.0.0.1:5000/#/experiments/2/runs"
 	mlflow ui
 
 published: $(VENV)/installed
@@ -66,7 +69,7 @@ verify-cpus: $(VENV)/installed
 verify-calls: $(VENV)/installed
 	python -m verification.first_calls
 
-# Kills, damaged files and eight experiments at once: what comes of them?
+# Damaged files, eight experiments at once, kills and random mutations: what comes of them?
 torture: $(VENV)/installed
 	python -m verification.torture
 

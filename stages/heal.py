@@ -32,7 +32,7 @@ def heal() -> None:
     if _is_damaged(RUNNING, json.loads):
         RUNNING.unlink()
         print(f"{RUNNING}: cut off by a kill; removed, and DVC makes it anew")
-    for neighbour in [path for folder in WRITTEN for path in Path(folder).rglob(".*")]:
+    for neighbour in [*Path().glob(".*"), *(path for folder in WRITTEN for path in Path(folder).rglob(".*"))]:
         process = re.search(r"\.(\d+)$", neighbour.name)  # as permset.store.files.write names them
         if process and neighbour.is_dir() and not psutil.pid_exists(int(process[1])):
             shutil.rmtree(neighbour)

@@ -1,4 +1,4 @@
-"""plot: what all runs gave → results/summary.csv, results/loss.csv, results/figures/*.{png,svg}"""
+"""plot: what all runs gave → results/summary.csv, loss.csv, figures/*.{png,svg} and metrics/*.json"""
 
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from permset.figures.runs import accuracy_figure, invariance_figure
 from permset.figures.styles import FORMATS, LABELS, save
 from permset.store.arrays import some_bags
 from permset.store.files import is_present, keep_only, write
-from permset.store.tables import read_curves, read_history, read_json, write_csv
+from permset.store.tables import read_curves, read_history, read_json, write_csv, write_json
 from stages import run
 
 FIGURES = Path("results/figures")
+METRICS = Path("results/metrics")
 SUMMARY = [
     "run",
     "task",
@@ -67,14 +68,17 @@ def plot() -> None:
     for row in rows:
         row["targets"] = "; ".join(_errors(name, of_target) for name, of_target in row.get("targets", {}).items())
     write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
+    write_metrics(rows)
     histories = {row["run"]: read_history(Path(f"results/train/{row['run']}.csv")) for row in rows}
     losses = {
         name: plots.loss_curve(history, params.plots.loss_windows)
         for name, history in histories.items()
         if len(history)
     }
-    points = ((name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True))
-    write_csv(Path("results/loss.csv"), ["run", *plots.LossCurve._fields], points)
+    points = (
+        (params.run(name).task, name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True)
+    )
+    write_csv(Path("results/loss.csv"), ["task", "run", *plots.LossCurve._fields], points)
     figures: dict[str, Figure] = {}
     for task in dict.fromkeys(row["task"] for row in rows):
         figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
@@ -82,6 +86,14 @@ def plot() -> None:
     for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / name, partial(save, figure))
     keep_only(FIGURES, files)
+
+
+def write_metrics(rows: list[dict[str, Any]]) -> None:
+    """The score of each run, for DVC, whose tables have a row for each file and a column for each name in them."""
+    scores = {f"{row['run']}.json": {row["score"]: float(f"{row[row['score']]:.4g}")} for row in rows}
+    for name, score in scores.items():
+        write_json(METRICS / name, score)
+    keep_only(METRICS, scores)
 
 
 def task_figures(

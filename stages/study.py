@@ -1,7 +1,7 @@
 """study@<study>: all points of a study, over all cores → results/studies/<study>.csv, …/<study>_curves.csv"""
 
-from collections.abc import Sequence
-from concurrent.futures import as_completed
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from itertools import groupby
 from pathlib import Path
 
@@ -25,18 +25,37 @@ def study(name: str) -> None:
     todo = [job for job in jobs if any(cache.get(key_of(point)) is None for point in job)]
     with (
         seed_workers(params.workers, choose_device(params.device)) as executor,
-        tqdm(total=len(points), initial=len(points) - sum(map(len, todo)), desc=name, disable=None) as progress,
+        tqdm(
+            total=len(points),
+            initial=len(points) - sum(map(len, todo)),
+            desc=name,
+            bar_format="{desc}: {n_fmt} of {total_fmt} points |{bar}| {elapsed}{postfix}",
+            disable=None,
+        ) as progress,
     ):
         if executor is None:
-            for job in todo:
+            for i, job in enumerate(todo):
+                progress.set_postfix_str(first_point(todo[i:]))
                 progress.update(measure(cache, job))
         else:
-            for future in as_completed([executor.submit(measure, cache, job) for job in todo]):
-                progress.update(future.result())
+            waiting = {executor.submit(measure, cache, job): job for job in todo}
+            while waiting:
+                progress.set_postfix_str(first_point(waiting.values()))
+                finished, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
+                for future in finished:
+                    progress.update(future.result())
+                    del waiting[future]
+        progress.set_postfix_str("")
     results = [cache.get(key_of(point)) for point in points]
     for columns, part, suffix in ((POINT_COLUMNS, "seeds", ""), (CURVE_COLUMNS, "curves", "_curves")):
         rows = (row for result in results for row in result[part])
         write_csv(Path(f"results/studies/{name}{suffix}.csv"), columns, rows)
+
+
+def first_point(jobs: Iterable[Sequence[Point]]) -> str:
+    """The first of the points that are not yet finished, for which the bar waits."""
+    point = next(iter(jobs))[0]
+    return f"{point.run} at {point.axis.rpartition('.')[2]} = {point.value}"
 
 
 def measure(cache: Cache, job: Sequence[Point]) -> int:

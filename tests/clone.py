@@ -96,7 +96,9 @@ class Project:
         copy = self.root.parent / f"{next(self.copies)}.db"
         shutil.copy(self.root / "mlflow.db", copy)
         mlflow.set_tracking_uri(f"sqlite:///{copy}")
-        runs: list[mlflow.entities.Run] = mlflow.search_runs(experiment_names=["permset"], output_format="list")
+        runs: list[mlflow.entities.Run] = mlflow.search_runs(
+            experiment_names=["permset", "permset studies"], output_format="list"
+        )
         return runs
 
     def bytes_of(self, *patterns: str) -> dict[Path, bytes]:

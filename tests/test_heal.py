@@ -108,7 +108,8 @@ def test_half_a_file_is_removed_unless_its_process_is_at_work(project: Path) -> 
         heal()
         assert path.exists(), "its process is at work"
 
-    write(Path("results/evaluate/a.json"), save)
+    for path in ("results/evaluate/a.json", "mlflow.db"):
+        write(Path(path), save)
     Path("results/.hidden").mkdir()
     heal()
     assert sorted(Path("results").rglob("*")) == [
@@ -116,6 +117,7 @@ def test_half_a_file_is_removed_unless_its_process_is_at_work(project: Path) -> 
         Path("results/evaluate"),
         Path("results/evaluate/a.json"),
     ]
+    assert list(Path().glob(".mlflow.db.*")) == []
 
 
 def test_dvc_goes_on_after_it(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The pipeline itself, on tiny parameters, in a temporary clone of its own."""
 
 import contextlib
+import hashlib
+import html
 import json
 import re
 import shutil
@@ -130,13 +132,27 @@ def test_results_and_their_mirror(project: Project) -> None:
     tracked = project.tracked()
     parents = [run.data.tags["mlflow.parentRunId"] for run in tracked if "mlflow.parentRunId" in run.data.tags]
     assert sorted(map(parents.count, set(parents))) == [2, 2 * 2], "a run a point, under one for its study"
-    assert {run.data.tags["study"] for run in tracked if run.info.run_id in parents} == {"widths", "set_size"}
+    studies = {run.info.run_name: run for run in tracked if run.info.run_id in parents}
+    assert sorted(studies) == ["set_size", "widths"]
+    for name, study in studies.items():
+        assert study.data.metrics == {}
+        asked, _, answered = study.data.tags["mlflow.note.content"].partition("\n\n")
+        assert asked == f"**{study.data.tags['question']}**"
+        assert answered in html.unescape(page), "the report's answer"
+        artifacts = project.root / "mlruns" / study.info.run_id / "artifacts/results"
+        assert (artifacts / f"study_figures/{name}.png").is_file()
+        assert (artifacts / f"studies/{name}.csv").is_file()
+    listed = [run.info.run_name for run in tracked if "study" not in run.data.tags]
+    assert listed == ["report", "comparison", "average", "deepset", "mlp"], "what came last is first on MLflow's page"
     runs = {run.data.tags["run"]: run for run in tracked if "study" not in run.data.tags}
     assert sorted(runs) == ["average", "comparison", "deepset", "mlp", "report"]
     deepset = runs["deepset"]
     numbers = json.loads((project.root / "results/evaluate/deepset.json").read_text())["deepset"]
-    assert deepset.data.metrics["accuracy"] == pytest.approx(numbers["accuracy"])
+    assert deepset.data.metrics["test/accuracy"] == pytest.approx(numbers["accuracy"])
     assert deepset.data.params["model.element_widths"] == "[5, 5, 1]"
+    assert {name.partition("/")[0] for name in deepset.data.metrics} == {"test", "cost", "invariance", "train"}
+    assert runs["comparison"].data.metrics == {}
+    assert deepset.info.end_time - deepset.info.start_time == pytest.approx(1000 * seconds_of_training(project), abs=1)
     assert deepset.data.tags["verdict"] == "invariant"
     assert len(deepset.data.tags["git_commit"]) == 40
     for key in ("processor", "torch", "mkl", "libc"):
@@ -144,11 +160,17 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert deepset.data.tags["machine.mode"] == mode()
     assert deepset.inputs.dataset_inputs[0].dataset.name == "unit_sum"
     assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train/loss")) == 60
+    assert mlflow.get_logged_model(deepset.outputs.model_outputs[0].model_id).name == "deepset"
     network = mlflow.pytorch.load_model(f"models:/{deepset.outputs.model_outputs[0].model_id}")
     assert network(torch.rand(5, 13, 1)).shape == (5, 1)
     average = mlflow.pytorch.load_model(f"models:/{runs['average'].outputs.model_outputs[0].model_id}")
     x = torch.rand(5, 10, 1).round()
     torch.testing.assert_close(average(x), average(x.flip(-2)))
+
+
+def seconds_of_training(project: Project) -> float:
+    digest = hashlib.sha256((project.root / "models/deepset.pt").read_bytes()).hexdigest()
+    return float((project.root / f".cache/seconds/{digest}").read_text())
 
 
 def test_with_nothing_to_do_nothing_is_done(project: Project, untouched: None) -> None:
@@ -219,6 +241,12 @@ def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -
     new = [run for run in project.tracked() if run.data.tags["permset.digest"] not in before]
     assert sorted(run.data.tags["run"] for run in new) == ["comparison", "deepset"]
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}
+    command = "dvc exp show --only-changed --no-pager"
+    assert command in (ROOT / "README.md").read_text()
+    table = project.run(*command.split(), COLUMNS="120")
+    assert all(len(line) <= 120 for line in table.splitlines())
+    assert re.search(r"\[mean-pooling\] .* mean ", table)
+    assert "-0.0" not in table
     project.run("git", "checkout", "-q", ".")
     assert ran(project.run("dvc", "repro")) == ALWAYS, "the rest is in DVC's cache"
     assert len(project.tracked()) == len(before) + 2, "what was there before is found again"

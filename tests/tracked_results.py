@@ -2,7 +2,7 @@
 
 import mlflow
 
-from permset.tracking.store import EXPERIMENT, Result, digest
+from permset.tracking.store import EXPERIMENT, STUDIES, Result, digest
 
 
 def result(name: str, **changes: object) -> Result:
@@ -11,4 +11,4 @@ def result(name: str, **changes: object) -> Result:
 
 
 def runs() -> list[mlflow.entities.Run]:
-    return mlflow.search_runs(experiment_names=[EXPERIMENT], output_format="list")  # type: ignore[return-value]
+    return mlflow.search_runs(experiment_names=[EXPERIMENT, STUDIES], output_format="list")  # type: ignore[return-value]

@@ -169,8 +169,8 @@ def _study(
     ]
     return {
         "name": name,
-        "question": text.get("question", f"How does {study.axis} matter?"),
-        "answer": _answer(params, name, points, summary),
+        "question": question(params, name),
+        "answer": answer(params, name, points, summary),
         "figures": figures,
         "explanation": text.get("explanation", ""),
         "table": Table(["run", study.axis, "parameters", *(column.replace("_", " ") for column in study.show)], means),
@@ -178,10 +178,17 @@ def _study(
     }
 
 
-def _answer(params: Params, name: str, points: Sequence[MeasuredPoint], summary: Rows) -> str:
+def question(params: Params, name: str) -> str:
+    """What a study asks."""
+    texts = yaml.safe_load(QUESTIONS.read_text())
+    return texts.get(name, {}).get("question", f"How does {params.study(name).axis} matter?")
+
+
+def answer(params: Params, name: str, points: Sequence[MeasuredPoint], summary: Rows) -> str:
+    """What the table of a study says to that, in a sentence."""
     tasks = {variant: params.run(chosen.run or variant).task for variant, chosen in params.study(name).runs.items()}
     beside = [row for row in summary if row["run"] in params.study(name).beside]
-    answer: dict[str, Callable[[Sequence[MeasuredPoint]], str]] = {
+    answer_to: dict[str, Callable[[Sequence[MeasuredPoint]], str]] = {
         "element_nonlinearity": answers.element_nonlinearity,
         "channel_reduction": answers.channel_reduction,
         "fresh_or_fixed": answers.fresh_or_fixed,
@@ -191,5 +198,5 @@ def _answer(params: Params, name: str, points: Sequence[MeasuredPoint], summary:
     }
     if beside:
         limits = params.report.model_dump()
-        answer["mlp_capacity"] = partial(answers.mlp_capacity, deepset=beside[0], **limits)
-    return answer.get(name, answers.in_general)(points)
+        answer_to["mlp_capacity"] = partial(answers.mlp_capacity, deepset=beside[0], **limits)
+    return answer_to.get(name, answers.in_general)(points)

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -14,55 +15,68 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tqdm import tqdm
 
 from permset.portable import machine
+from permset.store.files import write
 from permset.tracking.artifacts import check_store, move_here, record, remove_unknown
-from permset.tracking.store import DIGEST, EXPERIMENT, Result, places
+from permset.tracking.store import DIGEST, EXPERIMENT, STUDIES, Result, places
 
 METRICS_A_CALL = 1000  # the most that MLflow takes at once
 
 
 def mirror(results: Sequence[Result]) -> None:
     """Make an MLflow run for each result that the store does not hold yet."""
-    with _store() as experiment:
-        held = _held(experiment)
+    with _store() as experiments:
+        held = _held(list(experiments.values()))
         for result in tqdm(results, desc="MLflow", leave=None, disable=None):  # None shows it on a terminal
             if result.digest not in held:
                 tags = {**result.tags, **_provenance(), DIGEST: result.digest}
                 if result.parent is not None:
                     tags[MLFLOW_PARENT_RUN_ID] = held[result.parent]
-                with mlflow.start_run(experiment_id=experiment, run_name=result.name, tags=tags) as run:
+                with mlflow.start_run(
+                    experiment_id=experiments[result.experiment], run_name=result.name, tags=tags
+                ) as run:
                     record(places()[1], run.info.run_id)
                     _log(result, run.info.run_id)
+                if result.seconds is not None:  # Shown as the run's duration, in place of how long logging took.
+                    end = run.info.start_time + round(1000 * result.seconds)
+                    mlflow.MlflowClient().set_terminated(run.info.run_id, end_time=end)
                 held[result.digest] = run.info.run_id
 
 
 @contextmanager
-def _store() -> Iterator[str]:
-    """The id of permset's experiment, for one process at a time: the first users of a store race to make its tables."""
+def _store() -> Iterator[dict[str, str]]:
+    """The ids of permset's experiments, for one process at a time: those that are first would race to make tables."""
     store, artifacts = places()
     preset = os.environ.get("MLFLOW_TRACKING_URI")
     with FileLock(f"{store}.lock"):
         if not preset:
             check_store(store)
+            _make(store)
         mlflow.set_tracking_uri(preset or f"sqlite:///{store}")
-        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
         if not preset:
             move_here(store, EXPERIMENT, artifacts)
             remove_unknown(store, artifacts)
-        if experiment is None:
-            # Absolute, since a relative place would be one below wherever the experiment was first made.
-            place = None if preset else artifacts.as_uri()
-            # The kind lets the UI open with its pages for training instead of those for chat applications.
-            kind = {"mlflow.experimentKind": "custom_model_development"}
-            yield mlflow.create_experiment(EXPERIMENT, artifact_location=place, tags=kind)
-        else:
-            yield experiment.experiment_id
+        # Absolute, since a relative place would be one below wherever the experiment was first made.
+        place = None if preset else artifacts.as_uri()
+        yield {name: _experiment(name, place) for name in (EXPERIMENT, STUDIES)}
 
 
-def _held(experiment: str) -> dict[str, str]:
+def _make(store: Path) -> None:
+    """A new store, with all of its tables or not at all: MLflow cannot go on from those that a kill leaves."""
+    if not store.is_file() or store.stat().st_size == 0:
+        write(store, lambda path: mlflow.MlflowClient(f"sqlite:///{path}"))
+
+
+def _experiment(name: str, place: str | None) -> str:
+    """The id of an experiment, which is made with its artifacts in that place where there is none."""
+    experiment = mlflow.get_experiment_by_name(name)
+    return mlflow.create_experiment(name, place) if experiment is None else experiment.experiment_id
+
+
+def _held(experiments: list[str]) -> dict[str, str]:
     """Ids of the finished runs by their digests; what an interrupted mirror left unfinished is taken away."""
     client = mlflow.MlflowClient()
     held = {}
-    runs: list[Run] = mlflow.search_runs([experiment], output_format="list", max_results=50_000)
+    runs: list[Run] = mlflow.search_runs(experiments, output_format="list", max_results=50_000)
     for run in runs:
         if run.info.status == RunStatus.to_string(RunStatus.FINISHED):
             held[run.data.tags.get(DIGEST, "")] = run.info.run_id

@@ -34,7 +34,7 @@ def example_of(task: Task) -> Bags:
             return drawn.test_set()[:2]
 
 
-def log_network(network: nn.Module, example: Bags, any_set_size: bool) -> None:
+def log_network(network: nn.Module, example: Bags, any_set_size: bool, name: str) -> None:
     """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
 
     It takes x, or x and mask where the example has a mask; at least two bags are needed, and two objects in each for
@@ -56,7 +56,7 @@ def log_network(network: nn.Module, example: Bags, any_set_size: bool) -> None:
     exportable = is_exportable(network)
     mlflow.pytorch.log_model(
         taken,
-        name="model",
+        name=name,
         input_example=inputs,
         signature=ModelSignature(inputs=Schema(specs), outputs=Schema([outputs])),
         # Given, since inferring the requirements takes ten seconds.

@@ -12,11 +12,12 @@ from typing import Any
 from permset.tracking.artifacts import database, former_place
 
 EXPERIMENT = "permset"
+STUDIES = "permset studies"  # many points, which would hide the runs
 DIGEST = "permset.digest"
 # Only runs that are finished and not deleted, as MLflow's own search finds them.
 HELD = """
 SELECT tags.value FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id)
-WHERE tags.key = ? AND experiments.name = ? AND runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active'
+WHERE tags.key = ? AND experiments.name IN (?, ?) AND runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active'
 """
 
 
@@ -37,6 +38,9 @@ class Result:
     """logs data sets and models into the active MLflow run"""
     parent: str | None = None
     """digest of an earlier result, under which this one is listed"""
+    experiment: str = EXPERIMENT
+    seconds: float | None = None
+    """how long it took to compute, where that is known"""
 
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -59,7 +63,7 @@ def holds_all(results: Sequence[Result]) -> bool:
         return False
     try:
         with database(store) as connection:
-            held = {value for (value,) in connection.execute(HELD, (DIGEST, EXPERIMENT))}
+            held = {value for (value,) in connection.execute(HELD, (DIGEST, EXPERIMENT, STUDIES))}
             copied = former_place(connection, EXPERIMENT, artifacts) is not None
     except sqlite3.Error:
         return False
@@ -72,6 +76,12 @@ def mirror_new(results: Sequence[Result]) -> None:
         from permset.tracking.mirror import mirror
 
         mirror(results)
+
+
+def seconds_of(output: Path) -> float | None:
+    """How long a stage took to compute an output, as noted here; DVC may have brought it from elsewhere."""
+    note = project_root() / ".cache/seconds" / hashlib.sha256(output.read_bytes()).hexdigest()
+    return float(note.read_text()) if note.is_file() else None
 
 
 def digest(params: Mapping[str, Any], files: Sequence[Path]) -> str:

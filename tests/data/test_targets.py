@@ -120,8 +120,12 @@ def test_a_machine_is_for_two_classes_or_one_against_the_rest_or_one_number() ->
 
 @pytest.mark.parametrize(
     ("kind", "target"),
-    [("binary", Binary()), ("classes", Classes(3)), ("real", Real(3, "absolute"))],
+    [
+        ("binary", Binary(("no", "yes"))),
+        ("classes", Classes(2, ("no", "yes"))),
+        ("real", Real(2, "absolute", ("no", "yes"))),
+    ],
 )
 def test_a_target_is_built_by_its_kind(kind: Any, target: Target) -> None:
-    assert build_target(kind, 3, "absolute") == target
+    assert build_target(kind, ["no", "yes"], "absolute") == target
     assert target.alternating == (2 if kind == "binary" else 1)

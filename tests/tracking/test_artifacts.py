@@ -40,7 +40,7 @@ def track(*results: Result) -> None:
 
 def with_model(name: str) -> Result:
     example = Bags(torch.randn(2, 5, 3), torch.zeros(2, 1))
-    log = partial(log_network, DeepSet(3, [4, 2], [3]), example, any_set_size=True)
+    log = partial(log_network, DeepSet(3, [4, 2], [3]), example, any_set_size=True, name=name)
     return result(name, files=[Path("results/one.csv")], log_inputs=log)
 
 

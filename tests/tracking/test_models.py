@@ -36,7 +36,7 @@ NETWORKS = {
 
 def logged(network: nn.Module, example: Bags, any_set_size: bool) -> str:
     """Where the model is."""
-    mirror([result("one", log_inputs=partial(log_network, network, example, any_set_size))])
+    mirror([result("one", log_inputs=partial(log_network, network, example, any_set_size, "one"))])
     [run] = runs()
     [model] = mlflow.search_logged_models(experiment_ids=[run.info.experiment_id], output_format="list")
     return model.model_uri
@@ -84,7 +84,7 @@ def test_the_lines_of_the_readme_load_the_network_of_a_run(store: Path, monkeypa
         if "load" in block
     ]
     network, x = DeepSet(3, [4, 2], [3]), torch.randn(4, 6, 3)
-    log = partial(log_network, network, Bags(x, torch.zeros(4, 1), PADDED), True)
+    log = partial(log_network, network, Bags(x, torch.zeros(4, 1), PADDED), True, "baskets_deepset")
     mirror([result("baskets_deepset", log_inputs=log), result("other")])
     monkeypatch.chdir(store)
     names = {"x": x, "mask": PADDED}

@@ -8,7 +8,7 @@ from tracked_results import result, runs
 
 from permset.tracking import mirror as tracking
 from permset.tracking.mirror import mirror
-from permset.tracking.store import digest, flatten, holds_all, project_root
+from permset.tracking.store import STUDIES, digest, flatten, holds_all, project_root
 
 
 def test_the_root_is_dvcs_or_the_packages(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_flatten_joins_keys_with_dots() -> None:
 
 
 def test_a_look_into_the_store_sees_what_mlflow_sees(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two = result("one"), result("two")
+    one, two = result("one"), result("two", experiment=STUDIES)
     assert not holds_all([one]), "there is no store"
     mirror([one, two])
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow sets it for child processes.

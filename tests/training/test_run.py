@@ -52,6 +52,8 @@ def collected(target: str, split: dict[str, Any], model: dict[str, Any] = DEEPSE
         "y": y.reshape(14, -1),
         "roles": rows if split is FOLDS else rows[:1],
         "classes": np.array([] if target == "real" else ["a", "b"], dtype=str),
+        "channels": np.array(["height", "width"]),
+        "targets": np.array(["mass", "age"] if target == "real" else ["kind"]),
     }
     Path("data").mkdir(exist_ok=True)
     write_collection(Path("data/own.npz"), arrays)
@@ -70,8 +72,8 @@ def test_a_drawn_task_is_trained_on_fresh_bags_or_on_a_sample_in_steps_or_epochs
     assert isinstance(run.data, Fixed)
     assert (run.data.bags, run.data.classes) == (50, 2)
     shared = DATA["train"]
-    expected = Settings(4, 40, 0.5, "cosine", 0.25, shared["measure_every"], shared["measure_sets"])
-    assert run.settings == expected, "⌈3 · 50 / 40⌉ steps"
+    expected = Settings(4, 40, 0.5, "cosine", 0.25, 1, shared["measure_sets"])
+    assert run.settings == expected, "⌈3 · 50 / 40⌉ steps, with a point after each"
     assert run.seeds == 3
     assert isinstance(run.network(), DeepSet)
 
@@ -86,7 +88,12 @@ def test_a_collection_is_trained_on_its_own_bags_in_epochs_over_those_of_trainin
 
 @pytest.mark.parametrize("split", [FOLDS, FRACTION], ids=["folds", "fraction"])
 @pytest.mark.parametrize(
-    ("kind", "target"), [("binary", Binary()), ("classes", Classes(2)), ("real", Real(2, "squared"))]
+    ("kind", "target"),
+    [
+        ("binary", Binary(("a", "b"))),
+        ("classes", Classes(2, ("a", "b"))),
+        ("real", Real(2, "squared", ("mass", "age"))),
+    ],
 )
 def test_the_task_of_a_file_is_what_is_in_it(kind: str, target: Any, split: dict[str, Any]) -> None:
     task = collected(kind, split).task

@@ -53,7 +53,7 @@ def test_a_machine_is_that_of_its_seeds_own_bags(rows: int, target: Target, stan
     if standardize:
         machine = build
         build = lambda: Standardized(machine(), 2, 1)  # type: ignore[assignment]  # noqa: E731
-    trained = fit_machines(build, split, target, 2.0, 3)
+    trained = fit_machines(build, split, target, 2.0, 3, None)
     assert trained.history.shape == (0, 3)
     assert trained.measured.tolist() == [0]
     assert trained.curves.shape == (1, 4, 3)
