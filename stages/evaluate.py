@@ -12,9 +12,9 @@ from permset.data.randomness import generator
 from permset.evaluation.baseline import doubts, majority
 from permset.evaluation.bayes import bayes_loss
 from permset.evaluation.certificate import certified, example, show_permutations
-from permset.evaluation.metrics import measure
+from permset.evaluation.metrics import measure, scores
 from permset.networks.networks import count_params
-from permset.store.arrays import read_bags, read_model
+from permset.store.arrays import read_bags, read_model, write_arrays
 from permset.store.tables import read_curves, write_csv, write_json
 from permset.symmetry.groups import PermutationGroup
 from permset.training.flops import flops
@@ -57,6 +57,7 @@ def evaluate(name: str) -> None:
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
     tested = opened.tested(network, saved["state"], test, show=True)
     metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
+    write_arrays(Path(f"results/scores/{name}.npz"), scores(tested, task.target, task.overlap)._asdict())
     metrics["majority"] = majority(task, [labels for _, labels in tested])
     metrics["warning"] = doubts(metrics)
     if metrics["warning"]:
@@ -66,4 +67,4 @@ def evaluate(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(evaluate, ["results/evaluate/{}.json", "results/permutations/{}.csv"])
+    run(evaluate, ["results/evaluate/{}.json", "results/permutations/{}.csv", "results/scores/{}.npz"])

@@ -1,13 +1,16 @@
 """plot: what all runs gave → results/summary.csv, loss.csv, figures/*.{png,svg} and metrics/*.json"""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from permset.config.experiment import Params, load_params
+from permset.evaluation.intervals import Scores, shortfalls
 from permset.figures import training as plots
 from permset.figures.bags import batch_figure, digits_figure
 from permset.figures.looks import looks
@@ -15,7 +18,7 @@ from permset.figures.names import names, plain
 from permset.figures.runs import accuracy_figure, invariance_figure
 from permset.figures.styles import FORMATS, LABELS, save
 from permset.store.arrays import some_bags
-from permset.store.files import is_present, keep_only, write
+from permset.store.files import intact, is_present, keep_only, write
 from permset.store.tables import read_curves, read_history, read_json, write_csv, write_json
 from stages import run
 
@@ -33,6 +36,9 @@ SUMMARY = [
     "accuracy",
     "accuracy_low",
     "accuracy_high",
+    "behind",
+    "behind_low",
+    "behind_high",
     "majority",
     "balanced_accuracy",
     "auc",
@@ -65,6 +71,8 @@ def plot() -> None:
         for name, chosen in params.runs.items()
         if is_present(Path(f"results/evaluate/{name}.json"))
     ]
+    for task in dict.fromkeys(row["task"] for row in rows):
+        compare([row for row in rows if row["task"] == task])
     for row in rows:
         row["targets"] = "; ".join(_errors(name, of_target) for name, of_target in row.get("targets", {}).items())
     write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
@@ -86,6 +94,22 @@ def plot() -> None:
     for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / name, partial(save, figure))
     keep_only(FIGURES, files)
+
+
+def compare(rows: list[dict[str, Any]]) -> None:
+    """Add to each run of a task by how much it falls short of the best one on the same test bags."""
+    scores = {}
+    for row in rows:
+        path = Path(f"results/scores/{row['run']}.npz")
+        with intact(path, f"dvc repro -f evaluate@{row['run']}"), np.load(path) as arrays:
+            scores[row["run"]] = Scores(
+                arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"])
+            )
+    found = shortfalls(scores, more_is_better=rows[0]["score"] == "accuracy")
+    for row in rows:
+        row["behind"], row["behind_low"], row["behind_high"] = (
+            None if math.isnan(end) else end for end in found[row["run"]]
+        )
 
 
 def write_metrics(rows: list[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
-"""Confidence intervals of means over seeds."""
+"""Confidence intervals of means over seeds, and of what one run is ahead of another."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ def interval(values: Float[np.ndarray, " seeds"], confidence: float = 0.95, over
     mean, seeds = float(values.mean()), len(values)
     if seeds < 2:
         return Interval(mean, math.nan, math.nan)
-    return _student(mean, float(values.var(ddof=1)) * (1 / seeds + overlap), float(seeds - 1), confidence)
+    return _student(mean, [(float(values.var(ddof=1)) * (1 / seeds + overlap), seeds - 1)], confidence)
 
 
 def crossed_interval(
@@ -48,23 +49,78 @@ def crossed_interval(
     Degrees of freedom are Satterthwaite's (1946), as Hillis (2007, section 3) takes them. From a single seed the
     interval has the bags' part alone: it holds for this network, not for others of its kind.
     """
-    (seeds, bags), mean = influence.shape, float(values.mean())
-    if max(seeds, bags) < 2:
+    mean, scores = float(values.mean()), Scores.of(values, influence)
+    if max(influence.shape) < 2:
         return Interval(mean, math.nan, math.nan)
-    centred = influence - influence.mean(1, keepdims=True)
-    shared = centred.mean(0)
-    of_seeds = float(values.var(ddof=1)) / seeds if seeds > 1 else 0.0
-    of_bags = float(shared.var(ddof=1)) / bags if bags > 1 else 0.0
-    if seeds > 1 and bags > 1:
-        unexplained = float(np.square(centred - shared).sum()) / ((seeds - 1) * (bags - 1))
-        of_bags = max(0.0, of_bags - unexplained / (seeds * bags))
-    variance = of_seeds + of_bags
+    return _student(mean, [scores.of_seeds, _of_bags(scores.shared, scores.unexplained)], confidence)
+
+
+class Scores(NamedTuple):
+    """What the comparison of two runs on the same test bags asks of each."""
+
+    values: Float[np.ndarray, " seeds"]
+    shared: Float[np.ndarray, " bags"]
+    """mean influence of each bag over the seeds; none where seeds have test bags of their own"""
+    unexplained: float
+    """variance of the mean over seeds and bags that neither explains, e²/(kn)"""
+    overlap: float
+    """of folds, as `interval` takes it"""
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, " seeds"], influence: Float[np.ndarray, "seeds bags"]) -> "Scores":
+        """Of seeds that are all tested on the same bags."""
+        seeds, bags = influence.shape
+        centred = influence - influence.mean(1, keepdims=True)
+        shared, unexplained = centred.mean(0), 0.0
+        if seeds > 1 and bags > 1:
+            squares = float(np.square(centred - shared).sum())
+            unexplained = squares / ((seeds - 1) * (bags - 1) * seeds * bags)
+        return cls(values, shared, unexplained, 0.0)
+
+    @property
+    def of_seeds(self) -> tuple[float, int]:
+        """The seeds' part of the variance of the mean, and its degrees of freedom."""
+        seeds = len(self.values)
+        return (float(self.values.var(ddof=1)) / seeds if seeds > 1 else 0.0), seeds - 1
+
+
+def difference(first: Scores, second: Scores, confidence: float = 0.95) -> Interval:
+    """Mean of the first minus mean of the second, of which the seeds are independent and the test bags the same.
+
+    What both get right, or both get wrong, says nothing of which is better: the bags' part is that of the difference
+    of the two runs' influences. Of folds it is the corrected resampled t interval (Nadeau & Bengio 2003) of the folds'
+    differences.
+    """
+    if not len(first.shared):
+        folds = min(len(first.values), len(second.values))
+        return interval(first.values[:folds] - second.values[:folds], confidence, first.overlap)
+    of_bags = _of_bags(first.shared - second.shared, first.unexplained + second.unexplained)
+    mean = float(first.values.mean() - second.values.mean())
+    return _student(mean, [first.of_seeds, second.of_seeds, of_bags], confidence)
+
+
+def shortfalls(scores: Mapping[str, Scores], more_is_better: bool) -> dict[str, Interval]:
+    """By how much each run falls short of the one with the best mean, on the same test bags; that one by nothing."""
+    sign = 1 if more_is_better else -1
+    best = max(scores, key=lambda run: sign * scores[run].values.mean())
+    found = {}
+    for run, own in scores.items():
+        pair = (scores[best], own) if more_is_better else (own, scores[best])
+        found[run] = Interval(0.0, 0.0, 0.0) if run == best else difference(*pair)
+    return found
+
+
+def _of_bags(shared: Float[np.ndarray, " bags"], unexplained: float) -> tuple[float, int]:
+    """The bags' part of the variance of a mean, and its degrees of freedom."""
+    bags = len(shared)
+    return (max(0.0, float(shared.var(ddof=1)) / bags - unexplained) if bags > 1 else 0.0), bags - 1
+
+
+def _student(mean: float, parts: Sequence[tuple[float, int]], confidence: float) -> Interval:
+    """From the parts of the variance of a mean, each with its degrees of freedom, by Satterthwaite's for their sum."""
+    variance = sum(part for part, _ in parts)
     if variance == 0:
         return Interval(mean, mean, mean)
-    uncertain = sum(part**2 / (count - 1) for part, count in ((of_seeds, seeds), (of_bags, bags)) if part > 0)
-    return _student(mean, variance, variance**2 / uncertain, confidence)
-
-
-def _student(mean: float, variance: float, freedom: float, confidence: float) -> Interval:
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts if part > 0)
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
     return Interval(mean, mean - half, mean + half)

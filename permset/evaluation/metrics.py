@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from permset.data.targets import BINARY, Real, Target, predicted
-from permset.evaluation.intervals import Interval, crossed_interval, interval
+from permset.evaluation.intervals import Interval, Scores, crossed_interval, interval
 
 
 class Metric(NamedTuple):
@@ -43,8 +43,7 @@ def measure(
     """
     metrics: dict[str, Any] = {"num_seeds": len(results), "bayes_accuracy": bayes_accuracy}
     of_seeds = [seed_metrics(*result, target) for result in results]
-    labels = [labels for _, labels in results]
-    same_bags = overlap == 0 and all(torch.equal(labels[0], other) for other in labels)
+    same_bags = _have_same_bags(results, overlap)
     for name in of_seeds[0]:
         known = [of_seed[name] for of_seed in of_seeds if not math.isnan(of_seed[name].value)]
         found = _interval(known, same_bags, overlap)
@@ -64,6 +63,15 @@ def measure(
             for name, found in zip(names, each, strict=True)
         }
     return metrics
+
+
+def scores(results: Sequence[tuple[Tensor, Tensor]], target: Target = BINARY, overlap: float = 0.0) -> Scores:
+    """What a comparison with another run on the same test bags asks of a run; as `measure` takes it."""
+    of_seeds = [seed_metrics(*result, target)[target.score_name] for result in results]
+    values = np.array([metric.value for metric in of_seeds])
+    if _have_same_bags(results, overlap):
+        return Scores.of(values, np.stack([metric.influence for metric in of_seeds]))
+    return Scores(values, np.empty(0), 0.0, overlap)
 
 
 def seed_metrics(
@@ -169,6 +177,11 @@ def _interval(known: Sequence[Metric], same_bags: bool, overlap: float) -> Inter
     if same_bags:
         return crossed_interval(values, np.stack([metric.influence for metric in known]))
     return interval(values, overlap=overlap)
+
+
+def _have_same_bags(results: Sequence[tuple[Tensor, Tensor]], overlap: float) -> bool:
+    """Whether all seeds are tested on the same bags; folds never are."""
+    return overlap == 0 and all(torch.equal(results[0][1], labels) for _, labels in results)
 
 
 def _with_ends(name: str, found: Interval) -> dict[str, float | None]:

@@ -50,22 +50,20 @@ def accuracy_figure(rows: Rows, named: Mapping[str, str], known: Mapping[str, Lo
     note = "Mean over seeds or folds, with its 95% confidence interval."
     if (majority := rows[0].get("majority")) is not None:
         note += f" Always the largest class: {majority:.2%}."
-    caption(figure, leaders(means, score, LABELS[score]) + _overlapping(ranked, score), note)
+    caption(figure, leaders(means, score, LABELS[score]) + _level(ranked, score), note)
     return figure
 
 
-def _overlapping(ranked: Rows, score: str) -> str:
-    """How many intervals overlap with that of the best, if one is the best."""
+def _level(ranked: Rows, score: str) -> str:
+    """How many runs cannot be told from the best on the same test bags, if one is the best."""
     best = [shown(row[score], score) for row in ranked]
-    ends = [(row.get(f"{score}_low"), row.get(f"{score}_high")) for row in ranked]
-    known = [(low, high) for low, high in ends if low is not None and high is not None]
-    if len(known) < len(ranked) or best.count(best[0]) > 1:
+    behind = [row["behind_low"] for row in ranked[1:] if row.get("behind_low") is not None]
+    if len(behind) < len(best) - 1 or best.count(best[0]) > 1:
         return ""
-    (low, high), *others = known
-    times = sum(below <= high and above >= low for below, above in others)
-    if others and times == len(others):
-        return "; its interval overlaps with all others"
-    return f"; its interval overlaps with {times} of the other {len(others)}" if times else ""
+    times = sum(low <= 0 for low in behind)
+    if times and times == len(behind):
+        return "; on the same bags none of the others is worse beyond doubt"
+    return f"; on the same bags {times} of the other {len(behind)} tie with it" if times else ""
 
 
 @styled

@@ -1,7 +1,7 @@
 """What the results say about the question of the page, in sentences that the numbers choose.
 
-A run is better than another where its 95% interval lies wholly on the better side of the other's; where the two
-intervals overlap, the runs tie.
+A run is better than another where the 95% interval of their difference, on the same test bags, does not reach zero;
+where it does, the runs tie. The two are compared with the task's best run among them, which is what is known.
 """
 
 from collections import Counter
@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 from permset.report.tables import Row, listed, percent, three_digits
 
 Outcome = Literal["better", "tie", "worse"]
+BETTER: Outcome = "better"
+WORSE: Outcome = "worse"
 Tasks = Mapping[str, Sequence[Row]]
 
 
@@ -112,7 +114,10 @@ def certificates(tasks: Tasks) -> str:
 
 
 def compared(first: Row, second: Row) -> Outcome:
-    """By intervals; accuracy is better when it is higher, an error when it is lower."""
+    """By the interval of what one falls short of the other, if that is the best of its task, or else by their own."""
+    for best_run, other, outcome in ((first, second, BETTER), (second, first, WORSE)):
+        if best_run["behind"] == "0.0" and other["behind_low"]:
+            return outcome if float(other["behind_low"]) > 0 else "tie"
     (low, high), (other_low, other_high) = _interval(first), _interval(second)
     if low > other_high:
         return "better"

@@ -9,8 +9,8 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from permset.data.targets import Binary, Classes, Real, Target
-from permset.evaluation.intervals import crossed_interval, interval
-from permset.evaluation.metrics import measure, seed_metrics
+from permset.evaluation.intervals import crossed_interval, difference, interval, shortfalls
+from permset.evaluation.metrics import measure, scores, seed_metrics
 
 TARGETS: list[Target] = [Binary(), Classes(3), Real(1), Real(2)]
 DRAWS = 150
@@ -132,3 +132,62 @@ def test_intervals_of_a_single_seed_are_those_of_its_bags(target: Target) -> Non
             for name in ("loss", "r2" if isinstance(target, Real) else "auc")
         ]
     np.testing.assert_allclose(lengths[400], np.array(lengths[100]) / 2, rtol=0.15)
+
+
+def two_runs(bags: int, rng: np.random.Generator, ahead: float) -> tuple[list[tuple[Tensor, Tensor]], ...]:
+    """Two runs of six and of nine seeds on the same bags, most of which are easy or hard for both."""
+    y = (rng.random((bags, 1)) < 0.5).astype(float)
+    bag = 1.5 * rng.normal(size=(bags, 1))
+
+    def outputs(seeds: int, skill: float) -> list[tuple[Tensor, Tensor]]:
+        seed, noise = 0.05 * rng.normal(size=(seeds, 1, 1)), 0.4 * rng.normal(size=(seeds, bags, 1))
+        return [(torch.as_tensor(one), torch.as_tensor(y)) for one in (skill + seed) * (2 * y - 1) + bag + noise]
+
+    return outputs(6, 1 + ahead), outputs(9, 1.0)
+
+
+def test_the_difference_of_two_runs_is_held_as_often_as_its_interval_says() -> None:
+    rng = np.random.default_rng(0)
+    first, second = two_runs(400_000, np.random.default_rng(1), 0.2)
+    true = scores(first).values.mean() - scores(second).values.mean()
+    held, apart, overlapping = [], [], []
+    for _ in range(150):
+        first, second = two_runs(400, rng, 0.2)
+        _, low, high = difference(scores(first), scores(second))
+        held.append(low <= true <= high)
+        apart.append(low > 0)
+        overlapping.append(measure(first)["accuracy_low"] <= measure(second)["accuracy_high"])
+    assert 0.89 <= np.mean(held) <= 0.99
+    assert np.mean(apart) > 0.6, "the better run is found"
+    assert np.mean(overlapping) > 0.9, "the control: the intervals of the two runs overlap"
+
+
+def test_runs_that_are_equally_good_are_rarely_told_apart() -> None:
+    rng = np.random.default_rng(2)
+    apart = []
+    for _ in range(150):
+        _, low, high = difference(*map(scores, two_runs(400, rng, 0.0)))
+        apart.append(not low <= 0 <= high)
+    assert np.mean(apart) <= 0.11
+
+
+def test_the_difference_of_folds_is_the_interval_of_their_differences() -> None:
+    rng = np.random.default_rng(0)
+    first, second = ([drawn(Binary(), 1, 50, rng)[0] for _ in range(count)] for count in (6, 8))
+    differences = scores(first, overlap=0.2).values - scores(second, overlap=0.2).values[:6]
+    found = difference(scores(first, overlap=0.2), scores(second, overlap=0.2))
+    assert found == pytest.approx(interval(differences, overlap=0.2))
+
+
+@pytest.mark.parametrize("more_is_better", [True, False])
+def test_runs_fall_short_of_the_best(more_is_better: bool) -> None:
+    rng = np.random.default_rng(0)
+    target: Target = Binary() if more_is_better else Real(1)
+    runs = {name: scores(drawn(target, 3, 80, rng), target) for name in "abc"}
+    found = shortfalls(runs, more_is_better)
+    means = {name: run.values.mean() * (1 if more_is_better else -1) for name, run in runs.items()}
+    best = max(means, key=means.__getitem__)
+    assert found.pop(best) == (0, 0, 0)
+    for name, (gap, low, high) in found.items():
+        assert gap == pytest.approx(means[best] - means[name])
+        assert low < gap < high

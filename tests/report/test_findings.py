@@ -20,6 +20,8 @@ def run(name: str, low: float | None, high: float | None = None, **others: str) 
         "mae": "",
         "mae_low": "",
         "mae_high": "",
+        "behind": "",
+        "behind_low": "",
         "bayes_accuracy": "",
         "bag_kflop": "2",
         "invariance_float64": "1e-16",
@@ -39,6 +41,17 @@ def test_better_and_worse_need_intervals_that_are_apart() -> None:
     assert compared(run("a", 0.6, 0.7), run("b", 0.7, 0.9)) == "tie", "they touch"
     assert compared(error("a", 1, 2), error("b", 3, 4)) == "better", "of errors, less is better"
     assert compared(error("a", 3, 4), error("b", 1, 2)) == "worse"
+
+
+def test_runs_are_compared_on_the_same_bags_where_that_is_known() -> None:
+    """The error of test bags that both share widens the interval of each, and tells nothing of which is better."""
+    first = run("a", 0.7, 0.9, behind="0.0", behind_low="0.0")
+    near = run("b", 0.6, 0.8, behind="0.1", behind_low="-0.01")
+    far = run("c", 0.6, 0.8, behind="0.1", behind_low="0.01")
+    assert (compared(first, near), compared(near, first)) == ("tie", "tie")
+    assert (compared(first, far), compared(far, first)) == ("better", "worse")
+    assert compared(near, far) == "tie", "neither is the best: their own intervals"
+    assert leaders([far, first, near]).startswith("a (80.00%) and b (70.00%) tie for the best accuracy. c is worse.")
 
 
 def test_the_best_has_an_interval() -> None:
