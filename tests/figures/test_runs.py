@@ -36,11 +36,14 @@ def test_all_runs_of_a_task_are_in_its_figures_and_can_be_read(folder: str, task
         assert all(name in text for name in named.values())
 
 
-def scores(values: list[float | None], score: str = "accuracy", **more: object) -> Figure:
-    """Runs a, b, …, each with an interval of ±0.01."""
+def scores(
+    values: list[float | None], score: str = "accuracy", behind: list[float] | None = None, **more: object
+) -> Figure:
+    """Runs a, b, …, each with an interval of ±0.01, and with the least that it falls short of the best by."""
     rows = [
         {"run": run, "score": score, score: value, f"{score}_low": value - 0.01, f"{score}_high": value + 0.01, **more}
-        for run, value in zip("abcdef", values, strict=False)
+        | ({} if behind is None else {"behind_low": behind[i]})
+        for i, (run, value) in enumerate(zip("abcdef", values, strict=False))
         if value is not None
     ]
     entries = {str(row["run"]): ENTRY for row in rows}
@@ -48,15 +51,16 @@ def scores(values: list[float | None], score: str = "accuracy", **more: object) 
 
 
 def test_the_best_is_on_top_and_its_interval_is_compared() -> None:
-    figure = scores([0.7, 0.9, 0.895], bayes_accuracy=0.95, regret=0.05)
+    figure = scores([0.7, 0.9, 0.895], behind=[0.2, 0.0, -0.001], bayes_accuracy=0.95, regret=0.05)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["method b", "method c", "method a"]
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1], "from the top"
-    assert "method b has the highest test accuracy, 90.00%; its interval overlaps with 1 of the other 2" in words(
-        figure
-    )
+    text = "method b has the highest test accuracy, 90.00%; on the same bags 1 of the other 2 tie with it"
+    assert text in words(figure)
     assert "Bayes accuracy 95.00%" in words(figure)
-    assert "overlaps" not in words(scores([0.7, 0.9]))
-    assert "overlaps" not in words(scores([0.9, 0.9, 0.7])), "two share the best place"
+    assert "none of the others is worse" in words(scores([0.7, 0.9], behind=[0.0, 0.0]))
+    assert "on the same bags" not in words(scores([0.7, 0.9], behind=[0.1, 0.0])), "it is worse"
+    assert "on the same bags" not in words(scores([0.7, 0.9])), "that is not known"
+    assert "on the same bags" not in words(scores([0.9, 0.9, 0.7], behind=[0.0, 0.0, 0.0])), "two share the best place"
     lowest = scores([0.7, 0.9], "mae")
     assert "method a has the lowest mean absolute error" in words(lowest)
 
