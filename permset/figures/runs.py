@@ -61,9 +61,10 @@ def _level(ranked: Rows, score: str) -> str:
     if len(behind) < len(best) - 1 or best.count(best[0]) > 1:
         return ""
     times = sum(low <= 0 for low in behind)
+    verb = "ties" if times == 1 else "tie"
     if times and times == len(behind):
         return "; on the same bags none of the others is worse beyond doubt"
-    return f"; on the same bags {times} of the other {len(behind)} tie with it" if times else ""
+    return f"; on the same bags {times} of the other {len(behind)} {verb} with it" if times else ""
 
 
 @styled

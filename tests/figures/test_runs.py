@@ -54,7 +54,7 @@ def test_the_best_is_on_top_and_its_interval_is_compared() -> None:
     figure = scores([0.7, 0.9, 0.895], behind=[0.2, 0.0, -0.001], bayes_accuracy=0.95, regret=0.05)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["method b", "method c", "method a"]
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1], "from the top"
-    text = "method b has the highest test accuracy, 90.00%; on the same bags 1 of the other 2 tie with it"
+    text = "method b has the highest test accuracy, 90.00%; on the same bags 1 of the other 2 ties with it"
     assert text in words(figure)
     assert "Bayes accuracy 95.00%" in words(figure)
     assert "none of the others is worse" in words(scores([0.7, 0.9], behind=[0.0, 0.0]))
