@@ -116,7 +116,7 @@ def certificates(tasks: Tasks) -> str:
 def compared(first: Row, second: Row) -> Outcome:
     """By the interval of what one falls short of the other, if that is the best of its task, or else by their own."""
     for best_run, other, outcome in ((first, second, BETTER), (second, first, WORSE)):
-        if best_run["behind"] == "0.0" and other["behind_low"]:
+        if other["behind_low"] and float(best_run["behind"]) == 0:
             return outcome if float(other["behind_low"]) > 0 else "tie"
     (low, high), (other_low, other_high) = _interval(first), _interval(second)
     if low > other_high:

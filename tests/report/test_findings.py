@@ -45,7 +45,7 @@ def test_better_and_worse_need_intervals_that_are_apart() -> None:
 
 def test_runs_are_compared_on_the_same_bags_where_that_is_known() -> None:
     """The error of test bags that both share widens the interval of each, and tells nothing of which is better."""
-    first = run("a", 0.7, 0.9, behind="0.0", behind_low="0.0")
+    first = run("a", 0.7, 0.9, behind="0", behind_low="0")
     near = run("b", 0.6, 0.8, behind="0.1", behind_low="-0.01")
     far = run("c", 0.6, 0.8, behind="0.1", behind_low="0.01")
     assert (compared(first, near), compared(near, first)) == ("tie", "tie")
