@@ -96,10 +96,19 @@ def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> No
 
 
 def test_a_bag_is_shown_in_several_orders_with_the_largest_difference(project: Path) -> None:
-    rows = [{"order": f"{i}", "output": "0", "reading": f"{reading}"} for i, reading in enumerate((0.5, 0.25, 0.625))]
-    write_csv(project / "results/permutations/mlp.csv", list(rows[0]), [list(row.values()) for row in rows])
+    rows = [
+        {"order": f"{i}", "output": "0", "reading": f"{reading}", "meaning": "probability of class 1"}
+        for i, reading in enumerate((0.5, 0.25, 0.625))
+    ]
+    path = project / "results/permutations/mlp.csv"
+    write_csv(path, list(rows[0]), [list(row.values()) for row in rows])
     cells = '<th scope="row" class="text">mlp</th><td>0.500000</td><td>0.250000</td><td>0.625000</td>'
     assert f"{cells}<td>0.4</td>" in page(project)
+    rows[1]["meaning"] = "probability of well"
+    write_csv(path, list(rows[0]), [list(row.values()) for row in rows])
+    named = "<td>0.500000 (class 1)</td><td>0.250000 (well)</td><td>0.625000 (class 1)</td>"
+    assert named in page(project)
+    assert "the probability of the likeliest class, which is named" in page(project)
 
 
 def test_an_answer_follows_its_table_alone(project: Path) -> None:
