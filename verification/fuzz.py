@@ -145,7 +145,9 @@ def mutated_bytes(content: bytes, draws: Random) -> bytes:
 def encoded(content: bytes, draws: Random) -> bytes:
     """The whole file in another encoding."""
     text = content.decode() + "# é\n"
-    return draws.choice([text.encode("utf-16"), text.encode("latin-1", "replace"), gzip.compress(content), b""])
+    return draws.choice(
+        [text.encode("utf-16"), text.encode("latin-1", "replace"), gzip.compress(content, mtime=0), b""]
+    )
 
 
 def mutated_text(content: bytes, draws: Random) -> bytes:

@@ -119,8 +119,8 @@ def _of_bags(shared: Float[np.ndarray, " bags"], unexplained: float) -> tuple[fl
 def _student(mean: float, parts: Sequence[tuple[float, int]], confidence: float) -> Interval:
     """From the parts of the variance of a mean, each with its degrees of freedom, by Satterthwaite's for their sum."""
     variance = sum(part for part, _ in parts)
-    if variance == 0:
+    squares = sum(part**2 / degrees for part, degrees in parts if part > 0)
+    if squares == 0:  # also where a variance is too small to be squared
         return Interval(mean, mean, mean)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts if part > 0)
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
+    half = float(stdtrit(variance**2 / squares, (1 + confidence) / 2)) * math.sqrt(variance)
     return Interval(mean, mean - half, mean + half)

@@ -191,3 +191,10 @@ def test_runs_fall_short_of_the_best(more_is_better: bool) -> None:
     for name, (gap, low, high) in found.items():
         assert gap == pytest.approx(means[best] - means[name])
         assert low < gap < high
+
+
+def test_values_that_hardly_differ_have_an_interval_of_no_width() -> None:
+    """Their variance is a number, and its square is zero."""
+    values = np.array([0.0, 2e-90])
+    assert values.var(ddof=1) > 0
+    assert interval(values) == (1e-90, 1e-90, 1e-90)
