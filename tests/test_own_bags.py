@@ -111,7 +111,7 @@ def test_every_file_and_target_reaches_the_table(project: Project) -> None:
 def test_every_result_is_in_mlflow_and_on_the_page(project: Project) -> None:
     runs = {run.data.tags["run"]: run for run in project.tracked() if "study" not in run.data.tags}
     assert sorted(runs) == sorted(["comparison", "report", *table(project)])
-    assert runs["dense_deepset"].data.metrics["mae"] > 0
+    assert runs["dense_deepset"].data.metrics["test/mae"] > 0
     assert runs["mine_deepset"].data.params["task.path"] == "mine.csv"
     page = (project.root / "results/report.html").read_text()
     assert "the bags of mine.csv; 2 × 3 stratified folds, a network for each" in page

@@ -248,6 +248,7 @@ def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -
     assert re.search(r"\[mean-pooling\] .* mean ", table)
     assert "-0.0" not in table
     project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q", "dvc.yaml")
     assert ran(project.run("dvc", "repro")) == ALWAYS, "the rest is in DVC's cache"
     assert len(project.tracked()) == len(before) + 2, "what was there before is found again"
 
