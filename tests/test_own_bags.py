@@ -114,7 +114,7 @@ def test_every_result_is_in_mlflow_and_on_the_page(project: Project) -> None:
     assert runs["dense_deepset"].data.metrics["test/mae"] > 0
     assert runs["mine_deepset"].data.params["task.path"] == "mine.csv"
     page = (project.root / "results/report.html").read_text()
-    assert "the bags of mine.csv; 2 × 3 stratified folds, a network for each" in page
+    assert "The bags of mine.csv; 2 × 3 stratified folds, a network for each" in page
     assert "Least loss: dense_deepset at " in page
     for name in ("batch_mine", "loss_flat", "curves_dense", "accuracy_dense"):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
