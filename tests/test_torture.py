@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -138,29 +139,42 @@ def leave_half_a_file() -> None:
     ("command", "outcome"),
     [
         (partial(end, "", 0), THE_SAME),
-        (partial(work, 0.5), THE_SAME),
-        (partial(work, 5), "an orphan"),
+        (partial(work, 1), THE_SAME),
+        (partial(work, 10), "an orphan"),
         (write_other_bytes, "other bytes: models/mlp.pt"),
         (leave_half_a_file, "half a file: /results/.mlp.csv.1"),
         (partial(end, "all is lost", 1), "cannot go on: all is lost"),
     ],
 )
 def test_kill(clone: Clone, monkeypatch: pytest.MonkeyPatch, command: torture.Command, outcome: str) -> None:
-    monkeypatch.setattr(torture, "PATIENCE", 1)
+    monkeypatch.setattr(torture, "PATIENCE", 3)
     monkeypatch.setattr(torture, "stages", lambda *lines: int)  # nothing to be healed
     monkeypatch.setitem(torture.KILLED, "train", (command, ("models/old.pt",)))
     (clone.root / "models/old.pt").touch()
-    assert kill(clone, "train", 0.1) == outcome
+    assert kill(clone, "train", 0.5) == outcome
     assert not (clone.root / "models/old.pt").exists()
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_kill_spares_workers_or_not(tmp_path: Path, whole: bool) -> None:
-    running = Running(partial(work, 1), tmp_path, tmp_path)
-    time.sleep(0.5)
+    def count() -> int:
+        cwds = [os.path.realpath(cwd) for cwd in Path("/proc").glob("[0-9]*/cwd")]
+        return cwds.count(str(tmp_path))
+
+    lasting = 5
+    running = Running(partial(work, lasting), tmp_path, tmp_path)
+    wait_until(lambda: count() == 2)
+    start = time.monotonic()
     running.kill(signal.SIGKILL, whole=whole)
-    cwds = [os.path.realpath(cwd) for cwd in Path("/proc").glob("[0-9]*/cwd")]
-    assert cwds.count(str(tmp_path)) == (0 if whole else 1)
+    wait_until(lambda: count() == 0)
+    assert (time.monotonic() - start < lasting / 2) == whole
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_stages_run_from_the_folder_where_they_are_started(tmp_path: Path) -> None:
