@@ -24,14 +24,16 @@ SETS_A_TIME = 200
 
 
 def stack(networks: Sequence[nn.Module]) -> tuple[State, State]:
-    """The networks' parameters, and their saved buffers, each stacked to (seeds, ...).
+    """The networks' weights that are learnt, and those that are not with their saved buffers, stacked to (seeds, ...).
 
     Buffers that are not saved are taken to be the same in all networks.
     """
     parameters, buffers = stack_module_state(list(networks))
     saved = networks[0].state_dict().keys()
     fitted = {name: value for name, value in buffers.items() if name in saved}
-    return {name: value.detach() for name, value in parameters.items()}, fitted
+    learnt = {name: value.detach() for name, value in parameters.items() if value.requires_grad}
+    frozen = {name: value.detach() for name, value in parameters.items() if not value.requires_grad}
+    return learnt, frozen | fitted
 
 
 def unstack(network: nn.Module, state: State, index: int) -> nn.Module:

@@ -264,7 +264,7 @@ def test_a_trained_model_gives_a_bag_one_output_whatever_the_batch() -> None:
     assert not torch.allclose(model.train()(x[:3]), model(x)[:3]), "the control"
 
 
-def layered(*layers: nn.Module) -> nn.Module:
+def layered(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(10, 8), *layers, nn.Tanh(), nn.Linear(8, 1))
 
 
@@ -277,7 +277,15 @@ class Recurrent(nn.Module):
         return self.out(self.recurrent(x)[0][:, -1])
 
 
+def frozen() -> nn.Module:
+    """Only its last layer is learnt."""
+    network = layered()
+    network[1].requires_grad_(False)
+    return network
+
+
 OF_ONES_OWN: dict[str, Build] = {
+    "frozen": frozen,
     "sequential": layered,
     "convolution": lambda: nn.Sequential(nn.Conv1d(10, 4, 1), nn.Tanh(), nn.Flatten(), nn.Linear(4, 1)),
     "GRU": partial(Recurrent, nn.GRU),
