@@ -13,7 +13,7 @@ from permset.config.experiment import Params, load_params
 from permset.evaluation.intervals import Scores, shortfalls
 from permset.figures import training as plots
 from permset.figures.bags import batch_figure, digits_figure
-from permset.figures.looks import looks
+from permset.figures.looks import Look, looks
 from permset.figures.names import names, plain
 from permset.figures.runs import accuracy_figure, invariance_figure
 from permset.figures.styles import FORMATS, LABELS, save
@@ -71,8 +71,10 @@ def plot() -> None:
         for name, chosen in params.runs.items()
         if is_present(Path(f"results/evaluate/{name}.json"))
     ]
-    for task in dict.fromkeys(row["task"] for row in rows):
-        compare([row for row in rows if row["task"] == task])
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    by_task = {task: [row for row in rows if row["task"] == task] for task in tasks}
+    for of_task in by_task.values():
+        compare(of_task)
     for row in rows:
         row["targets"] = "; ".join(_errors(name, of_target) for name, of_target in row.get("targets", {}).items())
     write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
@@ -83,13 +85,18 @@ def plot() -> None:
         for name, history in histories.items()
         if len(history)
     }
+    known: dict[str, Look] = {}
+    for of_task in by_task.values():
+        known |= looks({row["run"]: params.run(row["run"]).model_dump() for row in of_task})
     points = (
-        (params.run(name).task, name, *point) for name, curve in losses.items() for point in zip(*curve, strict=True)
+        (params.run(name).task, name, *point, known[name].colour, known[name].dashes)
+        for name, curve in losses.items()
+        for point in zip(*curve, strict=True)
     )
-    write_csv(Path("results/loss.csv"), ["task", "run", *plots.LossCurve._fields], points)
+    write_csv(Path("results/loss.csv"), ["task", "run", *plots.LossCurve._fields, "colour", "dashes"], points)
     figures: dict[str, Figure] = {}
-    for task in dict.fromkeys(row["task"] for row in rows):
-        figures |= task_figures(params, task, [row for row in rows if row["task"] == task], losses)
+    for task, of_task in by_task.items():
+        figures |= task_figures(params, task, of_task, losses, known)
     files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
     for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / name, partial(save, figure))
@@ -121,11 +128,10 @@ def write_metrics(rows: list[dict[str, Any]]) -> None:
 
 
 def task_figures(
-    params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve]
+    params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve], known: dict[str, Look]
 ) -> dict[str, Figure]:
     bags, y, known_names = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
-    entries = {row["run"]: params.run(row["run"]).model_dump() for row in rows}
-    named, known = names(entries), looks(entries)
+    named = names({row["run"]: params.run(row["run"]).model_dump() for row in rows})
     limits = params.certificate.invariant, params.certificate.approximate
     of_digits = params.task(task).kind == "digits"
     figures = {
