@@ -48,7 +48,7 @@ def untouched(project: Project) -> Iterator[None]:
 
 
 ALWAYS = {"check", "fetch", "track"}
-PIPELINES = "dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml"
+PIPELINES = "dvc.yaml", "stages/dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml"
 
 
 def ran(output: str) -> set[str]:
