@@ -32,10 +32,18 @@ def heal() -> None:
     if _is_damaged(RUNNING, json.loads):
         RUNNING.unlink()
         print(f"{RUNNING}: cut off by a kill; removed, and DVC makes it anew")
+    elif _is_of_dead_processes(RUNNING):
+        RUNNING.unlink()
     for neighbour in [*Path().glob(".*"), *(path for folder in WRITTEN for path in Path(folder).rglob(".*"))]:
         process = re.search(r"\.(\d+)$", neighbour.name)  # as permset.store.files.write names them
         if process and neighbour.is_dir() and not psutil.pid_exists(int(process[1])):
             shutil.rmtree(neighbour)
+
+
+def _is_of_dead_processes(running: Path) -> bool:
+    """Whether it names processes, and none of them runs any more."""
+    processes = re.findall(r'"pid": (\d+)', running.read_text()) if running.exists() else []
+    return bool(processes) and not any(psutil.pid_exists(int(process)) for process in processes)
 
 
 def _put_back(lock: Path) -> None:
