@@ -63,7 +63,7 @@ def _level(ranked: Rows, score: str) -> str:
     times = sum(low <= 0 for low in behind)
     verb = "ties" if times == 1 else "tie"
     if times and times == len(behind):
-        return "; on the same bags none of the others is worse beyond doubt"
+        return f"; on the same bags {'the other ties' if times == 1 else 'all others tie'} with it"
     return f"; on the same bags {times} of the other {len(behind)} {verb} with it" if times else ""
 
 

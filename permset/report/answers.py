@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from permset.report.tables import listed, percent
+from permset.figures.sentences import listed
+from permset.report.tables import percent
 
 Rows = Sequence[Mapping[str, str]]
 # Pooled values that differ by no more than this, relative to their size, agree to the rounding of float32 data.

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from permset.config.studies import StudyParams
+from permset.figures.sentences import listed
 from permset.report.answers import MeasuredPoint, runs_of
-from permset.report.tables import Row, listed, percent, three_digits
+from permset.report.tables import Row, percent, three_digits
 
 
 def bags(task: str, about: str) -> str:

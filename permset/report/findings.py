@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from permset.report.tables import Row, listed, percent, three_digits
+from permset.figures.sentences import listed
+from permset.report.tables import Row, percent, three_digits
 
 Outcome = Literal["better", "tie", "worse"]
 BETTER: Outcome = "better"

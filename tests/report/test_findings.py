@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from permset.report.findings import best, certificates, compared, findings, leaders, symmetry, ways, yardstick
-from permset.report.tables import listed
 
 
 def run(name: str, low: float | None, high: float | None = None, **others: str) -> dict[str, str]:
@@ -60,10 +59,6 @@ def test_the_best_has_an_interval() -> None:
     assert best(rows[2:]) is None
     assert best([run("a", 0.5, 0.6), run("b", 0.4, 0.9)])["run"] == "b", "by the mean"  # type: ignore[index]
     assert best([error("a", 3, 4), error("b", 1, 2)])["run"] == "b"  # type: ignore[index]
-
-
-def test_names_are_listed() -> None:
-    assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
 
 
 def built_in(low: float, high: float) -> str:
