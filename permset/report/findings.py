@@ -40,7 +40,7 @@ def symmetry(tasks: Tasks) -> str:
     }
     return _told(
         sentences,
-        "On {}, there are no such two runs to compare.",
+        "On {}, there are no two such runs to compare.",
         tasks,
         lambda row: row["verdict"] == "invariant",
         lambda row: row["verdict"] in ("approximate", "not invariant"),

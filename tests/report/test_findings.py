@@ -68,7 +68,7 @@ def built_in(low: float, high: float) -> str:
 
 
 def test_the_answer_is_better_tie_or_worse_as_the_intervals_are() -> None:
-    still_open = "On open, there are no such two runs to compare."
+    still_open = "On open, there are no two such runs to compare."
     assert built_in(0.85, 0.95) == (
         "Building the symmetry in pays on task (90.00% against 75.00%): the best invariant run is better than the best "
         f"that is not. {still_open}"
