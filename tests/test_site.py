@@ -33,6 +33,7 @@ const look = (path, width) => new Promise(done => {
       path, width, inside: page.documentElement.scrollWidth,
       background: frame.contentWindow.getComputedStyle(page.body).backgroundColor,
       links: all("a[href]").map(a => a.href), ids: all("[id]").map(x => x.id),
+      table: page.querySelector("table")?.getBoundingClientRect().bottom,
       images: all("img").map(image => [image.src.slice(0, 200), image.alt]),
       loaded: frame.contentWindow.performance.getEntriesByType("resource").map(entry => entry.name),
     }
@@ -113,6 +114,12 @@ def test_no_page_is_wider_than_its_window(pages: list[dict[str, Any]]) -> None:
     assert {"index.html", "docs/bags.html", "results/report.html"} <= {p["path"] for p in pages}
     wide = {(page["path"], page["width"]): page["inside"] for page in pages if page["inside"] > page["width"]}
     assert wide == {}
+
+
+def test_the_first_screen_has_the_figure_and_its_table(pages: list[dict[str, Any]]) -> None:
+    [start] = [page for page in pages if page["path"] == "index.html" and page["width"] == WIDTHS[-1]]
+    assert len(start["images"]) == 1
+    assert start["table"] <= 900
 
 
 def test_no_link_is_broken(pages: list[dict[str, Any]], site: Path, served: str) -> None:
