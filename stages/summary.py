@@ -1,20 +1,17 @@
 """`make repro` ends with it: the headline table, and where there is more (no stage, for it has no output)"""
 
-from operator import itemgetter
 from pathlib import Path
 
-from permset.report.tables import by_task, columns, limit
+from permset.report.tables import by_task, limit, small
 from permset.store.tables import read_csv
 from stages import run
 
-SHOWN = "run", "accuracy (", "MAE", "regret"
 MORE = "The report: results/report.html. In MLflow: make ui. As a table: results/summary.csv."
 
 
 def summary() -> None:
     for task, rows in by_task(read_csv(Path("results/summary.csv"), "plot")).items():
-        cells = {title: cell for title, cell in columns(rows).items() if title.startswith(SHOWN)}
-        cells["verdict"] = itemgetter("verdict")
+        cells = {title: cell for title, cell in small(rows).items() if title != "targets"}  # of which there may be many
         lines = [list(cells), *([cell(row) for cell in cells.values()] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         print(f"\n{task}{limit(rows)}")

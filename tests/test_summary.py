@@ -21,7 +21,7 @@ def test_the_table_of_the_committed_results_fits_a_hundred_columns(
         run, task, *_ = row.split(",")
         assert any(line.startswith(task) for line in lines)
         [line] = [line for line in lines if line.split()[:1] == [run]]
-        assert re.search(r"\d%.*  (not invariant|invariant|constant|approximate)$", line)
+        assert re.search(r"\d%.*  (not invariant|invariant|constant|approximate) under [SC][₀-₉]+$", line)
     assert "results/report.html" in lines[-1]
     assert "make ui" in lines[-1]
 

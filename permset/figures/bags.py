@@ -56,14 +56,16 @@ def batch_figure(
         label = f"channel 1 of {count}" if count > 1 else "value"
     figure.colorbar(drawn, label=label)
     title = f"Each row is a bag of {task}, and each cell is one of its objects"
-    caption(figure, title, "Bags are sorted by what is to be predicted, at their left; grey: no object.")
+    absent = "; grey: no object" if len({len(bag) for bag in bags}) > 1 else ""
+    caption(figure, title, f"Bags are sorted by what is to be predicted, at their left{absent}.")
     return figure
 
 
 def targets(y: Float[np.ndarray, "sets targets"], known: Mapping[str, Sequence[str]]) -> list[str]:
     """What is to be predicted: classes by their names, or the first of several numbers."""
     if classes := known.get("classes"):
-        return [shortened(classes[int(value)]) for value in y[:, 0]]
+        named = [f"class {name}" if name.isdigit() else shortened(name) for name in classes]
+        return [named[int(value)] for value in y[:, 0]]
     of_classes = not known and all(value == int(value) for value in y[:, 0])
     return [f"class {value:.0f}" if of_classes else f"{value:.3g}" for value in y[:, 0]]
 

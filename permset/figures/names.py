@@ -83,7 +83,7 @@ def value_name(value: Any) -> str:
     """A value of a study's axis: 10,000, 2 × 16 of [16, 16], 5-5-1 of [5, 5, 1]."""
     if isinstance(value, list):
         alike = len(set(map(str, value))) == 1
-        return f"{len(value)} × {value[0]}" if alike else "-".join(map(str, value))
+        return f"{len(value)}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{value[0]}" if alike else "-".join(map(str, value))
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 

@@ -16,6 +16,8 @@ from permset.figures.styles import LABELS, WIDTH, caption, log_where_it_spans, s
 Rows = Sequence[Mapping[str, Any]]
 # Where an error of 0 is drawn, and the least and the largest that is drawn in its place.
 EXACT, LEAST, LARGEST = 1e-19, 1e-18, 1e5
+# What is shown beside the score, the first of them that a task has, with as many decimals as in the tables.
+BESIDE = {"regret": 4, "auc": 3, "r2": 3}
 
 
 @styled
@@ -25,13 +27,13 @@ def accuracy_figure(rows: Rows, named: Mapping[str, str], known: Mapping[str, Lo
     sign = -1 if score in HIGHER_IS_BETTER else 1
     ranked = sorted(rows, key=lambda row: sign * row[score])
     figure, axes = _rows_of([named[row["run"]] for row in ranked], extra=1.9)
-    other = next((name for name in ("regret", "auc", "r2") if rows[0].get(name) is not None), None)
+    other = next((name for name in BESIDE if rows[0].get(name) is not None), None)
     for place, row in enumerate(ranked):
         value, low, high = row[score], row.get(f"{score}_low"), row.get(f"{score}_high")
         ends = None if low is None or high is None else [[value - low], [high - value]]
         look = known[row["run"]]
         axes.errorbar(value, place, xerr=ends, fmt=look.marker, color=look.colour, capsize=4, markersize=8)
-        more = "" if other is None or row.get(other) is None else f", {LABELS[other]} {row[other]:.3g}"
+        more = "" if other is None or row.get(other) is None else f", {LABELS[other]} {row[other]:.{BESIDE[other]}f}"
         _beside(axes, place, shown(value, score) + more)
     limit = rows[0].get("bayes_accuracy")
     if limit is not None:
@@ -63,7 +65,7 @@ def _level(ranked: Rows, score: str) -> str:
     times = sum(low <= 0 for low in behind)
     verb = "ties" if times == 1 else "tie"
     if times and times == len(behind):
-        return "; on the same bags none of the others is worse beyond doubt"
+        return f"; on the same bags {'the other ties' if times == 1 else 'all others tie'} with it"
     return f"; on the same bags {times} of the other {len(behind)} {verb} with it" if times else ""
 
 

@@ -40,4 +40,5 @@ def shown(value: float, score: str) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
+    """a, b and c."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

@@ -223,6 +223,7 @@ def study_curves_figure(rows: Rows, axis: str, named: Mapping[str, str]) -> Figu
         name, best = min(last.items(), key=lambda item: item[1])
         lowest[name] = best
         axes.set(xlabel="training step", yscale="log")
+        axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
         axes.set_title(textwrap.fill(named[run], 30))
     for axes in panels[::wide]:

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
 
-from permset.report.tables import listed, percent
+from permset.figures.sentences import listed
+from permset.report.tables import percent
 
 Rows = Sequence[Mapping[str, str]]
 # Pooled values that differ by no more than this, relative to their size, agree to the rounding of float32 data.
@@ -157,7 +158,7 @@ def averaging_samples(points: Sequence[MeasuredPoint], close: float = 0.002) -> 
         gaps = [abs(point.mean("accuracy") - most.mean("accuracy")) for point in line]
         near = [k for k, gap in zip(samples, gaps, strict=True) if gap <= close]
         parts.append(
-            f"{run}: the error falls as k to the power {slope:.2f}, and from k = {min(near):.0f} on the accuracy is "
+            f"{run}: the error falls as k to the power −{-slope:.2f}, and from k = {min(near):.0f} on the accuracy is "
             f"within {percent(close)} of that at k = {samples.max():.0f}"
         )
     return "; ".join(parts) + "."

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from permset.config.studies import StudyParams
+from permset.figures.sentences import listed
 from permset.report.answers import MeasuredPoint, runs_of
-from permset.report.tables import Row, listed, percent, three_digits
+from permset.report.tables import Row, percent, three_digits
 
 
 def bags(task: str, about: str) -> str:
@@ -18,8 +19,16 @@ def scores(task: str, rows: Sequence[Row]) -> str:
 
 
 def losses(task: str, rows: Sequence[Row]) -> str:
-    numbers = (three_digits(row["loss"]) for row in rows)
-    return f"Loss of the runs on {task} along the training; at its end, on test bags: {_of_runs(rows, numbers)}."
+    trained = _trained(rows)
+    numbers = (three_digits(row["loss"]) for row in trained)
+    return f"Loss of the runs on {task} along the training; at its end, on test bags: {_of_runs(trained, numbers)}."
+
+
+def curves(task: str, rows: Sequence[Row]) -> str:
+    name, trained = "Mean absolute error" if rows[0]["mae"] else "Accuracy", _trained(rows)
+    numbers = (three_digits(row["validation"]) if row["mae"] else percent(row["validation"]) for row in trained)
+    about = f"{name} of the runs on {task} along the training, on bags of training and of validation"
+    return f"{about}; at its end, on validation bags: {_of_runs(trained, numbers)}."
 
 
 def invariance(task: str, rows: Sequence[Row]) -> str:
@@ -39,6 +48,11 @@ def study(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> st
 def study_curves(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
     runs = listed(list(runs_of(points)))
     return f"Study {name}: loss and score along the training, for each value of {params.axis}, of {runs}."
+
+
+def _trained(rows: Sequence[Row]) -> list[Row]:
+    """Runs that are trained step by step; a support-vector machine is not."""
+    return [row for row in rows if row["model"] != "svm"]
 
 
 def _of_runs(rows: Sequence[Row], numbers: Iterable[str]) -> str:

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from permset.report.tables import Row, listed, percent, three_digits
+from permset.figures.sentences import listed
+from permset.report.tables import Row, percent, three_digits
 
 Outcome = Literal["better", "tie", "worse"]
 BETTER: Outcome = "better"
@@ -39,7 +40,7 @@ def symmetry(tasks: Tasks) -> str:
     }
     return _told(
         sentences,
-        "On {}, there are no such two runs to compare.",
+        "On {}, there are no two such runs to compare.",
         tasks,
         lambda row: row["verdict"] == "invariant",
         lambda row: row["verdict"] in ("approximate", "not invariant"),

@@ -79,6 +79,7 @@ def _task(name: str, task: AnySource, rows: Rows, permutations: Mapping[str, Row
         ),
     }
     paths = {folder / f"{kind}_{name}.png": texts for kind, texts in shown.items()}
+    curves = folder / f"curves_{name}.png"
     return {
         "name": name,
         "about": about,
@@ -87,6 +88,8 @@ def _task(name: str, task: AnySource, rows: Rows, permutations: Mapping[str, Row
         "chosen": chosen(rows),
         "warnings": warnings(rows),
         "figures": [figure(path, *texts) for path, texts in paths.items() if path.exists()],
+        "curves": curves.exists()
+        and figure(curves, "Score along the training, on bags of training and others", descriptions.curves(name, rows)),
         "meaning": _meaning(permutations[row["run"]] for row in rows),
         "orders": _orders({row["run"]: permutations[row["run"]] for row in rows}),
     }

@@ -45,9 +45,7 @@ def _table(rows: Sequence[Row]) -> str:
     def name(row: Row) -> str:
         return f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
 
-    return _lines(
-        {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)} | {"run": name}, rows
-    )
+    return _lines({**small(rows), "run": name}, rows)
 
 
 def chosen(rows: Sequence[Row]) -> str | None:
@@ -56,6 +54,11 @@ def chosen(rows: Sequence[Row]) -> str | None:
         return None
     sign = -1 if rows[0]["mae"] else 1
     return max(rows, key=lambda row: sign * float(row["validation"]))["run"]
+
+
+def small(rows: Sequence[Row]) -> Columns:
+    """The columns of a task's small table."""
+    return {title: cell for title, cell in columns(rows).items() if title.startswith(SMALL)}
 
 
 def columns(rows: Sequence[Row]) -> Columns:
@@ -110,11 +113,6 @@ def subscripted(group: str) -> str:
 def published(rows: Sequence[Row]) -> str:
     """The rows of published/results/comparison.csv."""
     return _lines(PUBLISHED, rows)
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def percent(share: float | str, digits: int = 2) -> str:

@@ -19,6 +19,8 @@ def test_a_bag_is_a_row_sorted_by_its_target_and_no_object_is_no_value() -> None
     np.testing.assert_array_equal(np.ma.filled(cells, np.nan), [[1, np.nan], [np.nan, np.nan], [-2, 3]])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["class 0", "class 0", "class 1"]
     assert "bag of toys" in words(figure)
+    assert "grey: no object" in words(figure)
+    assert "grey" not in words(picture([1.0], [2.0])), "no object is absent"
     assert faults(figure) == []
 
 
@@ -45,6 +47,7 @@ def test_zero_is_white_and_signs_are_opposite_whatever_the_range() -> None:
             [r"\$a\$", "b" * 19 + "…"],
             "c (1 of 2 channels)",
         ),
+        ([0, 1], {"classes": ["1", "2"], "channels": ["c"]}, ["class 1", "class 2"], "c (1 of 2 channels)"),
         ([3, 7], {"classes": [], "channels": ["mass", "x"]}, ["3", "7"], "mass (1 of 2 channels)"),
         ([0, 1], {}, ["class 0", "class 1"], "channel 1 of 2"),
         ([0.5, 1], {}, ["0.5", "1"], "channel 1 of 2"),

@@ -92,7 +92,7 @@ def test_every_axis_of_the_studies_has_a_name_in_words() -> None:
     assert at_value("train.data", 1000) == "with 1,000 training bags"
 
 
-def test_values_are_written_as_people_write_them() -> None:
+def test_values_are_written_as_people_write_them_and_do_not_break_in_a_title() -> None:
     assert [value_name(value) for value in (10000, 0.5, "fresh", [16], [16, 16], [5, 5, 1])] == [
-        *("10,000", "0.5", "fresh", "1 × 16", "2 × 16", "5-5-1")
+        *("10,000", "0.5", "fresh", "1\xa0×\xa016", "2\xa0×\xa016", "5-5-1")
     ]

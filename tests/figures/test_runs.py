@@ -57,7 +57,9 @@ def test_the_best_is_on_top_and_its_interval_is_compared() -> None:
     text = "method b has the highest test accuracy, 90.00%; on the same bags 1 of the other 2 ties with it"
     assert text in words(figure)
     assert "Bayes accuracy 95.00%" in words(figure)
-    assert "none of the others is worse" in words(scores([0.7, 0.9], behind=[0.0, 0.0]))
+    assert "89.50%, regret 0.0500" in words(figure)
+    assert "on the same bags the other ties with it" in words(scores([0.7, 0.9], behind=[0.0, 0.0]))
+    assert "on the same bags all others tie with it" in words(scores([0.7, 0.9, 0.8], behind=[0.0, 0.0, -0.1]))
     assert "on the same bags" not in words(scores([0.7, 0.9], behind=[0.1, 0.0])), "it is worse"
     assert "on the same bags" not in words(scores([0.7, 0.9])), "that is not known"
     assert "on the same bags" not in words(scores([0.9, 0.9, 0.7], behind=[0.0, 0.0, 0.0])), "two share the best place"

@@ -129,7 +129,7 @@ def test_which_pooling_works_on_other_sizes_is_told() -> None:
 def test_the_slope_of_the_error_is_told(slope: float) -> None:
     rows = ({"run": "r", "value": k, "invariance": k**slope, "accuracy": 0.7 if k >= 4 else 0.6} for k in (1, 2, 4, 8))
     text = answers.averaging_samples(points_of(table(*rows)))
-    assert f"falls as k to the power {slope:.2f}, and from k = 4 on" in text
+    assert f"falls as k to the power −{-slope:.2f}, and from k = 4 on" in text
 
 
 def test_a_study_of_ones_own_tells_where_each_run_did_best() -> None:

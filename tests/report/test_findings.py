@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from permset.report.findings import best, certificates, compared, decay, findings, leaders, symmetry, ways, yardstick
-from permset.report.tables import listed
 
 
 def run(name: str, low: float | None, high: float | None = None, **others: str) -> dict[str, str]:
@@ -62,10 +61,6 @@ def test_the_best_has_an_interval() -> None:
     assert best([error("a", 3, 4), error("b", 1, 2)])["run"] == "b"  # type: ignore[index]
 
 
-def test_names_are_listed() -> None:
-    assert [listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
-
-
 def built_in(low: float, high: float) -> str:
     other = run("mlp", 0.7, 0.8, verdict="not invariant")
     constant = run("linear", 0.95, verdict="constant")
@@ -73,7 +68,7 @@ def built_in(low: float, high: float) -> str:
 
 
 def test_the_answer_is_better_tie_or_worse_as_the_intervals_are() -> None:
-    still_open = "On open, there are no such two runs to compare."
+    still_open = "On open, there are no two such runs to compare."
     assert built_in(0.85, 0.95) == (
         "Building the symmetry in pays on task (90.00% against 75.00%): the best invariant run is better than the best "
         f"that is not. {still_open}"

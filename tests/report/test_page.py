@@ -33,7 +33,7 @@ def test_every_question_has_its_answer_its_figure_and_its_command(project: Path)
         assert entry["question"] in text
         assert entry["explanation"].strip()[:50] in text
         assert f"dvc exp run studies/dvc.yaml -S 'studies.{name}." in text
-    figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 4 * len(PARAMS.sources)
+    figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 5 * len(PARAMS.sources)
     assert text.count("data:image/png;base64,") == figures
     assert not re.search(r"src=\"(?!data:)|url\(|<link (?!rel=\"icon\" href=\"data:,\")", text), (
         "it needs no other file"
