@@ -7,7 +7,8 @@ import numpy as np
 from permset import PermsetError
 from permset.config.data import CsvParams
 from permset.config.experiment import load_params
-from permset.data.splits import identical, leaks, roles
+from permset.data.leaks import identical, leaks
+from permset.data.splits import roles
 from permset.reading.csv import read_csv_bags
 from permset.reading.npz import read_npz_bags
 from permset.store.arrays import write_collection

@@ -1,4 +1,4 @@
-"""Splits of a collection into bags for training, validation and test: stratified, seeded, and what leaks across."""
+"""Splits of a collection into bags for training, validation and test: stratified, by bag or by group, seeded."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -91,14 +91,18 @@ def _by_group(
     A group weighs what it has of each class and its number of bags; with real targets the ranks of the first number,
     counted from below and from above.
     """
-    group = _numbers(groups)
+    group = numbered(groups)
     if classes:
         weights = np.column_stack([y[:, :1] == np.arange(len(classes)), np.ones(len(y))])
     else:
         rank = np.searchsorted(np.sort(y[:, 0]), y[:, 0])
         weights = np.column_stack([1 + rank, len(y) - rank])
     amounts = np.stack([np.bincount(group, column) for column in weights.T], axis=1)
-    _check(np.zeros((len(amounts), 1)), split, [], "groups")
+    least, part = (split.folds, "folds") if isinstance(split, FoldsParams) else (3, "parts")
+    if len(amounts) < least:
+        raise PermsetError(
+            f"there are {len(amounts)} groups, and each of the {least} {part} needs one; give more, or change split"
+        )
     draws = np.random.default_rng(split.seed)
     rows = []
     for _ in range(split.repeats if isinstance(split, FoldsParams) else 1):
@@ -137,86 +141,18 @@ def _dealt(
     return parts
 
 
-def _numbers(texts: Sequence[str]) -> Int[np.ndarray, " sets"]:
+def numbered(texts: Sequence[str]) -> Int[np.ndarray, " sets"]:
     """The place of each text among the sorted different ones."""
     place = {text: i for i, text in enumerate(sorted(set(texts)))}
     return np.array([place[text] for text in texts])
 
 
-def _check(
-    y: Float[np.ndarray, "sets targets"],
-    split: FoldsParams | FractionParams,
-    classes: Sequence[str],
-    things: str = "bags",
-) -> None:
+def _check(y: Float[np.ndarray, "sets targets"], split: FoldsParams | FractionParams, classes: Sequence[str]) -> None:
     counts = np.bincount(y[:, 0].astype(int), minlength=len(classes)) if classes else np.array([len(y)])
     least, part = (split.folds, "folds") if isinstance(split, FoldsParams) else (3, "parts")
     for name, count in zip(classes or [""], counts, strict=True):
         if count < least:
-            what = f"class {name!r} has {count} {things}" if name else f"there are {count} {things}"
+            what = f"class {name!r} has {count} bags" if name else f"there are {count} bags"
             need = f"each of the {least} {part} needs one"
             how = "leave the class out, or ask for fewer folds" if part == "folds" else "or leave the class out"
-            raise PermsetError(f"{what}, and {need}; give more {things}, {how}")
-
-
-def leaks(
-    rows: Int8[np.ndarray, "rows sets"],
-    split: SplitParams,
-    notes: Mapping[str, Sequence[str]],
-    same: Int[np.ndarray, " sets"],
-    names: Sequence[str],
-) -> Bool[np.ndarray, " sets"]:
-    """Which bags have an identical one in another part of the split, in any row. `same` numbers them by `identical`.
-
-    PermsetError if a group is in two parts, or such a bag, where the split refuses them. `names` are those of the bags.
-    """
-    if split.group is not None:
-        group = _numbers(notes[split.group])
-        if across(rows, group).any():
-            one, pair = _example(rows, group, names)
-            what = f"{show(notes[split.group][one])} in column {split.group!r} must be in one part of the split"
-            raise PermsetError(f"{what}, got {pair}; move one of them, or remove group")
-    found = across(rows, same)
-    if split.identical == "refuse" and found.any():
-        _, pair = _example(rows, same, names)
-        how = "remove one of them, give both one group, or have them counted alone by identical: count"
-        raise PermsetError(f"identical bags must be in one part of the split, got {pair}; {how}")
-    return found
-
-
-def identical(
-    objects: Float[np.ndarray, "objects channels"], sizes: Int[np.ndarray, " sets"]
-) -> Int[np.ndarray, " sets"]:
-    """For each bag the first one of the same objects, in whatever order; empty bags are not compared.
-
-    Those are compared whole that have equal sums, in each channel, of float32's bits as whole numbers.
-    """
-    objects = objects + 0.0  # −0 is 0
-    first, starts, full = np.arange(len(sizes)), np.cumsum(sizes) - sizes, np.flatnonzero(sizes)
-    sums = np.add.reduceat(objects.view(np.uint32), starts[full], axis=0, dtype=np.uint64)
-    _, alike, times = np.unique(sums, axis=0, return_inverse=True, return_counts=True)
-    known: dict[bytes, int] = {}
-    for bag in full[times[alike] > 1]:
-        content = objects[starts[bag] : starts[bag] + sizes[bag]]
-        first[bag] = known.setdefault(content[np.lexsort(content.T)].tobytes(), bag)
-    return first
-
-
-def across(rows: Int8[np.ndarray, "rows sets"], keys: Int[np.ndarray, " sets"]) -> Bool[np.ndarray, " sets"]:
-    """Which bags have one of their own key in another part, in any row."""
-    found = np.zeros(len(keys), bool)
-    for row in rows:
-        parts = np.zeros((keys.max() + 1, len(ROLES)), bool)
-        parts[keys, row] = True
-        found |= parts.sum(1)[keys] > 1
-    return found
-
-
-def _example(
-    rows: Int8[np.ndarray, "rows sets"], keys: Int[np.ndarray, " sets"], names: Sequence[str]
-) -> tuple[int, str]:
-    """The first bag of one key in two parts of a row, and in words where it and the other are."""
-    row = next(row for row in rows if across(row[None], keys).any())
-    one = int(across(row[None], keys).argmax())
-    other = ((keys == keys[one]) & (row != row[one])).argmax()
-    return one, " and ".join(f"bag {show(names[bag])} in {ROLES[row[bag]]}" for bag in (one, other))
+            raise PermsetError(f"{what}, and {need}; give more bags, {how}")
