@@ -45,10 +45,10 @@ def identical(
     """
     objects = objects + 0.0  # −0 is 0
     first, starts, full = np.arange(len(sizes)), np.cumsum(sizes) - sizes, np.flatnonzero(sizes)
-    sums = np.add.reduceat(objects.view(np.uint32), starts[full], axis=0, dtype=np.uint64)
+    sums = np.add.reduceat(objects.view(np.uint32), starts[full])
     _, alike, times = np.unique(sums, axis=0, return_inverse=True, return_counts=True)
     known: dict[bytes, int] = {}
-    for bag in full[times[alike.reshape(-1)] > 1]:
+    for bag in full[times[alike.ravel()] > 1]:
         content = objects[starts[bag] : starts[bag] + sizes[bag]]
         first[bag] = known.setdefault(content[np.lexsort(content.T)].tobytes(), bag)
     return first

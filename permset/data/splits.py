@@ -130,7 +130,7 @@ def _dealt(
     there = np.zeros_like(expected)
     parts = np.zeros(len(amounts), int)
     empty = set(range(len(shares)))
-    order = np.argsort(-amounts.sum(1) * (1 + draws.random(len(amounts))), kind="stable")
+    order = np.argsort(-amounts.sum(1) * (1 + draws.random(len(amounts))))
     for left, group in zip(range(len(order), 0, -1), order, strict=True):
         growth = (amounts[group] * (2 * there + amounts[group]) / expected).sum(1)
         if left <= len(empty):

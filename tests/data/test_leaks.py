@@ -30,6 +30,12 @@ def test_bags_of_the_same_objects_in_any_order_are_identical(bags: list[list[tup
     assert first.tolist() == [contents.index(content) for content in contents]
 
 
+def test_the_smallest_difference_is_one() -> None:
+    one = np.float32(1)
+    objects = np.array([1e-30, 2e-30, one, np.nextafter(one, 2 * one), 1e-30], np.float32)[:, None]
+    assert identical(objects, np.ones(5, int)).tolist() == [0, 1, 2, 3, 0]
+
+
 def test_objects_stay_as_they_are() -> None:
     objects = np.array([[2.0], [-0.0], [0.0], [2.0]], np.float32)
     assert identical(objects, np.array([2, 2])).tolist() == [0, 0]
@@ -64,11 +70,12 @@ def test_identical_bags_are_counted_in_any_split() -> None:
 def test_identical_bags_are_refused_where_that_is_asked_for() -> None:
     split = change(FRACTION, identical="refuse")
     assert not leaks(ROW, split, {}, np.array([0, 0, 2, 3, 3]), NAMES).any()
-    with pytest.raises(
-        PermsetError,
-        match=r"^identical bags must be in one part of the split, got bag 'b' in train and bag 'd' in test; remove",
-    ):
+    with pytest.raises(PermsetError) as error:
         leaks(ROW, split, {}, np.array([0, 1, 2, 1, 1]), NAMES)
+    assert str(error.value) == (
+        "identical bags must be in one part of the split, got bag 'b' in train and bag 'd' in test; "
+        "remove one of them, give both one group, or have them counted alone by identical: count"
+    )
 
 
 def test_a_group_in_two_parts_is_refused() -> None:
@@ -76,7 +83,8 @@ def test_a_group_in_two_parts_is_refused() -> None:
     assert not leaks(ROW, split, {"who": ["p", "p", "q", "r", "r"]}, APART, NAMES).any()
     with pytest.raises(
         PermsetError,
-        match=r"^'q' in column 'who' must be in one part of the split, got bag 'c' in validation and bag 'e' in test; ",
+        match=r"^'q' in column 'who' must be in one part of the split, got bag 'c' in validation and bag 'e' in test; "
+        r"move one of them, or remove group$",
     ):
         leaks(ROW, split, {"who": ["p", "p", "q", "r", "q"]}, APART, NAMES)
     leaks(ROW, COLUMN, {"who": ["p", "p", "q", "r", "q"]}, APART, NAMES)

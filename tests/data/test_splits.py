@@ -3,6 +3,7 @@
 The same by groups of bags, which stay whole, as far as groups allow.
 """
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,20 @@ def test_the_seed_decides(counts: list[int], split: SplitParams) -> None:
     assert len({rows.tobytes() for rows in of_seeds}) > 1
 
 
+@pytest.mark.parametrize(
+    ("split", "classes", "digest"),
+    [
+        (FOLDS, NAMES[:2], "681420188822552e"),
+        (FOLDS, [], "c3890cb181e71359"),
+        (FRACTION, NAMES[:2], "8ee53323a9141c13"),
+        (FRACTION, [], "1adc5a81a97ed6bf"),
+    ],
+)
+def test_splits_by_bag_stay_as_results_were_made_with_them(split: SplitParams, classes: list[str], digest: str) -> None:
+    y = labels([60, 30]) if classes else np.random.default_rng(0).normal(size=(90, 1))
+    assert hashlib.sha256(roles(y, split, classes).tobytes()).hexdigest().startswith(digest)
+
+
 def repeats(y: np.ndarray, split: FoldsParams, names: list[str]) -> int:
     """How many of them differ, by the test bags of each fold in any order of the folds."""
     tests = (roles(y, split, names) == TEST).reshape(split.repeats, split.folds, -1)
@@ -142,7 +157,11 @@ def test_repeats_have_folds_of_their_own_for_real_targets() -> None:
         ),
         ([9, 0], FRACTION, r"^class 'b' has 0 bags"),
         ([3, 3], change(FRACTION, test=0.01), r"^6 bags are too few: none is left for test; [^\n]*$"),
-        ([3, 3], change(FRACTION, validation=0.01), r"^6 bags are too few: none is left for validation; "),
+        (
+            [3, 3],
+            change(FRACTION, validation=0.01),
+            r"^6 bags are too few: none is left for validation; give more bags, or change split$",
+        ),
         ([3, 3], change(FRACTION, test=0.97), r"^6 bags are too few: none is left for training; "),
         ([5, 5], change(FOLDS, validation=0.01), r"^10 bags are too few: none is left for validation; "),
     ],
@@ -273,12 +292,43 @@ def test_a_group_that_is_larger_than_its_share_leaves_a_part_for_each_other() ->
     assert of_groups["p0"].index(TEST) != of_groups["p1"].index(TEST), "the large ones are apart"
 
 
+def test_no_part_stays_empty_while_there_are_groups_for_all() -> None:
+    """The smallest shares, which no group fits, get one each."""
+    split = change(FRACTION, group="who", test=0.01, validation=0.01)
+    [row] = roles(np.zeros((15, 1)), split, [], {"who": by_hand([5, 5, 5])[1]})
+    assert sorted(row.tolist()) == [TRAINING] * 5 + [VALIDATION] * 5 + [TEST] * 5
+
+
+@pytest.mark.parametrize(
+    ("split", "classes", "digest"),
+    [
+        (FOLDS, NAMES[:3], "95e1287a948181f5"),
+        (FOLDS, [], "523396e77376ae4c"),
+        (FRACTION, NAMES[:3], "4b6089319c538002"),
+        (FRACTION, [], "7b5f6303b7786983"),
+    ],
+)
+def test_splits_by_group_stay_as_results_were_made_with_them(
+    split: SplitParams, classes: list[str], digest: str
+) -> None:
+    draws = np.random.default_rng(0)
+    names = [f"p{number}" for number in draws.permutation(np.repeat(np.arange(40), 1 + np.arange(40) % 7))]
+    y = draws.integers(0, 3, (len(names), 1)).astype(float) if classes else draws.normal(size=(len(names), 1))
+    rows = roles(y, change(split, group="who"), classes, {"who": names})
+    assert hashlib.sha256(rows.tobytes()).hexdigest().startswith(digest)
+
+
 @pytest.mark.parametrize(
     ("sizes", "split", "message"),
     [
         ([5] * 4, FOLDS, r"^there are 4 groups, and each of the 5 folds needs one; give more, or change split$"),
         ([5] * 2, FRACTION, r"^there are 2 groups, and each of the 3 parts needs one; give more, or change split$"),
-        ([5] * 2, change(FOLDS, folds=2), r"^2 groups are too few: none is left for validation; give more groups, or"),
+        (
+            [5] * 2,
+            change(FOLDS, folds=2),
+            r"^2 groups are too few: none is left for validation; give more groups, or change split$",
+        ),
+        ([5] * 3, change(FOLDS, folds=2), r"^3 groups are too few: none is left for validation; "),
         (
             [5, 0, 5, 0, 5, 5, 5, 0, 5],
             FOLDS,
