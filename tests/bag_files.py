@@ -21,8 +21,8 @@ def read_csv(path: Path, kind: Any = "binary", **settings: Any) -> FlatBags:
     return read_csv_bags(path, kind=kind, **given)
 
 
-def read_npz(path: Path, kind: Any = "binary", most_bytes: int = MOST) -> FlatBags:
-    return read_npz_bags(path, kind, most_bytes=most_bytes)
+def read_npz(path: Path, kind: Any = "binary", most_bytes: int = MOST, **settings: Any) -> FlatBags:
+    return read_npz_bags(path, kind, most_bytes=most_bytes, **settings)
 
 
 def said(path: Path, read: Callable[[], FlatBags]) -> str | None:
@@ -34,6 +34,7 @@ def said(path: Path, read: Callable[[], FlatBags]) -> str | None:
     else:
         assert bags.sizes.sum() == len(bags.objects) > 0
         assert len(bags.sizes) == len(bags.targets) == len(bags.names)
+        assert all(len(texts) == len(bags.names) for texts in bags.notes.values())
         assert (len(bags.channels), len(bags.outputs)) == (bags.objects.shape[1], bags.targets.shape[1])
         assert np.isfinite(bags.objects).all()
         assert np.isfinite(bags.targets).all()

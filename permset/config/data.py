@@ -10,6 +10,8 @@ from permset.config.mistakes import show
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
 Seed = Annotated[int, Field(ge=0)]
+ROLES = "train", "validation", "test"
+"""what a file may say of a bag, in the order of the numbers by which permset.data.splits knows them"""
 
 
 class DrawnParams(Strict):
@@ -72,7 +74,21 @@ class MaximumParams(DrawnParams):
     loss: RealLoss
 
 
-class FoldsParams(Strict):
+class AnySplitParams(Strict):
+    """What every split of a file may ask for. What is not asked for leaves no trace in what a run depends on."""
+
+    group: Annotated[str | None, Field(exclude_if=lambda column: column is None)] = None
+    """column (array of an npz) whose equal values keep bags on one side: patients, shops or days"""
+    identical: Annotated[Literal["count", "refuse"], Field(exclude_if=lambda rule: rule == "count")] = "count"
+    """what becomes of bags that have the same objects, in any order, and are in different parts"""
+
+    @property
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        """Columns that say something of each bag, with the texts that may stand there; any, where there are none."""
+        return {} if self.group is None else {self.group: ()}
+
+
+class FoldsParams(AnySplitParams):
     """Each bag is a test bag once in every repeat. There is one network for each fold; all are trained at once."""
 
     kind: Literal["folds"]
@@ -84,7 +100,7 @@ class FoldsParams(Strict):
     seed: Seed
 
 
-class FractionParams(Strict):
+class FractionParams(AnySplitParams):
     """One test set, the same for all networks."""
 
     kind: Literal["fraction"]
@@ -94,7 +110,25 @@ class FractionParams(Strict):
     seed: Seed
 
 
-SplitParams = Annotated[FoldsParams | FractionParams, Field(discriminator="kind")]
+class ColumnParams(AnySplitParams):
+    """The parts that the file itself gives: train, validation or test for each bag. One test set for all networks."""
+
+    kind: Literal["column"]
+    column: str
+    """column (array of an npz) that says it"""
+
+    @property
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        return super().notes | {self.column: ROLES}
+
+
+SplitParams = Annotated[FoldsParams | FractionParams | ColumnParams, Field(discriminator="kind")]
+
+
+def _without_columns(split: AnySplitParams) -> AnySplitParams:
+    if split.model_fields_set & {"column", "group", "identical"}:
+        raise ValueError("column, group and identical are for files; ask for folds or a fraction without them")
+    return split
 
 
 class CollectionParams(Strict):
@@ -105,7 +139,7 @@ class CollectionParams(Strict):
     """known only once the bags are read"""
 
     split: SplitParams
-    """stratified, by bag"""
+    """by bag, and stratified unless the file itself gives it"""
     standardize: bool = True
     """whether networks see channels, and real targets, by mean and standard deviation over the bags of training"""
 
@@ -117,6 +151,7 @@ class DigitsParams(CollectionParams):
     loss: ClassVar[RealLoss] = "squared"
 
     kind: Literal["digits"]
+    split: Annotated[SplitParams, AfterValidator(_without_columns)]
     threshold: Annotated[int, Field(ge=0, le=16)]
     """least intensity of a pixel that is an object"""
 

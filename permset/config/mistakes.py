@@ -37,7 +37,7 @@ def _line(path: Path | str, data: Any, detail: ErrorDetails) -> str:
             at = at[part]  # type: ignore[index]
             place.append(_name(part))
         tag_is_due = not is_tag and isinstance(at, dict)
-    is_tag = isinstance(at, dict) and last not in at and last == at.get("kind")
+    is_tag = tag_is_due and last not in at and last == at.get("kind")
     if last != "[key]" and not is_tag:
         place.append(_name(last))
     if detail["type"] == "extra_forbidden":

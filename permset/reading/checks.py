@@ -36,6 +36,8 @@ class FlatBags:
     """names of the objects' numbers"""
     outputs: list[str]
     """names of the targets' numbers"""
+    notes: dict[str, list[str]]
+    """texts of each bag, from columns that say something of it: its part of the split, or its group"""
 
 
 def flat_bags(
@@ -47,10 +49,11 @@ def flat_bags(
     classes: list[str],
     channels: list[str],
     outputs: list[str],
+    notes: dict[str, list[str]],
 ) -> FlatBags:
     if not len(objects):
         raise PermsetError(f"{path}: all {len(sizes)} bags are empty; expected objects in some")
-    return FlatBags(objects, sizes, targets, names, classes, channels, outputs)
+    return FlatBags(objects, sizes, targets, names, classes, channels, outputs, notes)
 
 
 def by_class(

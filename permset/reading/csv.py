@@ -5,7 +5,7 @@ A fast library reads the file. Only if that finds something wrong is it read aga
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -37,15 +37,23 @@ CSV_DAMAGE = (pa.ArrowException, OSError, ValueError)
 
 
 def read_csv_bags(
-    path: Path, bag: str, labels: Sequence[str], features: Sequence[str] | None, kind: TargetKind, *, most_bytes: int
+    path: Path,
+    bag: str,
+    labels: Sequence[str],
+    features: Sequence[str] | None,
+    kind: TargetKind,
+    *,
+    most_bytes: int,
+    notes: Mapping[str, Sequence[str]] | None = None,
 ) -> FlatBags:
     """One row per object under a header. Rows of a bag may stand anywhere; bags come in order of first appearance.
 
-    `bag`, `labels` and `features` are columns, features all others where None. An empty bag is a single row whose
-    features are all empty. PermsetError for a file that is not so, or whose objects take more than `most_bytes`.
+    `bag`, `labels` and `features` are columns, features all others where None. So are `notes`, which say something of a
+    bag, each with the texts that may stand there, or none for any. An empty bag is a single row whose features are all
+    empty. PermsetError for a file that is not so, or whose objects take more than `most_bytes`.
     """
     with reading(path, CSV_DAMAGE, "save it as CSV in UTF-8, a header and then a row an object"):
-        columns = _columns(path, bag, labels, features, kind)
+        columns = _columns(path, bag, labels, features, kind, notes or {})
         try:
             return _read_table(path, columns, most_bytes)
         except (pa.ArrowException, _WrongError) as error:
@@ -66,9 +74,17 @@ class _Columns:
     labels: list[str]
     features: list[str]
     kind: TargetKind
+    notes: Mapping[str, Sequence[str]]
 
 
-def _columns(path: Path, bag: str, labels: Sequence[str], features: Sequence[str] | None, kind: TargetKind) -> _Columns:
+def _columns(
+    path: Path,
+    bag: str,
+    labels: Sequence[str],
+    features: Sequence[str] | None,
+    kind: TargetKind,
+    notes: Mapping[str, Sequence[str]],
+) -> _Columns:
     line, header = next(_rows(path), (0, []))
     if not header:
         raise PermsetError(f"{path}: empty; expected a header and then a row an object")
@@ -78,27 +94,29 @@ def _columns(path: Path, bag: str, labels: Sequence[str], features: Sequence[str
         )
     place = {name: i for i, name in enumerate(header, 1)}
     if features is None:
-        features = [name for name in header if name not in (bag, *labels)]
+        features = [name for name in header if name not in (bag, *labels, *notes)]
         if "" in features:
             raise PermsetError(f"{path}: line {line}: column {place['']} has no name; name it, or list the features")
-    used = Counter([bag, *labels, *features])
+    used = Counter([bag, *labels, *features, *notes])
     if missing := [name for name in used if name not in place]:
         there = f"there are {len(header)}, {show(header)}"
         raise PermsetError(f"{path}: line {line}: no column {show(missing[0])}; {there}; correct the name or the file")
     if twice := [name for name, times in used.items() if times > 1]:
-        raise PermsetError(f"{path}: column {show(twice[0])} must be used once, as bag, label or feature, got it again")
+        roles = "as bag, label, feature, split or group" if notes else "as bag, label or feature"
+        raise PermsetError(f"{path}: column {show(twice[0])} must be used once, {roles}, got it again")
     if not features:
         raise PermsetError(f"{path}: line {line}: expected a column of features beside bag and label, got none")
     if not labels or (kind != "real" and len(labels) > 1):
         expected = "one or more columns" if kind == "real" else "one column"
         raise PermsetError(f"{path}: the label of kind {kind} must be {expected}, got {show(list(labels))}")
-    return _Columns(header, bag, list(labels), list(features), kind)
+    return _Columns(header, bag, list(labels), list(features), kind, notes)
 
 
 def _read_table(path: Path, columns: _Columns, most_bytes: int) -> FlatBags:
     """The fast reader, a block at a time; _WrongError or pa.ArrowException for whatever is wrong in a row."""
     real = columns.kind == "real"
-    numbers, texts = list(columns.features), [columns.bag]
+    numbers, texts = list(columns.features), [columns.bag, *columns.notes]
+    known: dict[str, dict[str, int]] = {name: {} for name in texts}
     (numbers if real else texts).extend(columns.labels)
     text = pa.dictionary(pa.int32(), pa.string())
     convert = fast_csv.ConvertOptions(
@@ -107,7 +125,6 @@ def _read_table(path: Path, columns: _Columns, most_bytes: int) -> FlatBags:
         null_values=[""],
     )
     read, parse = fast_csv.ReadOptions(block_size=BLOCK), fast_csv.ParseOptions(newlines_in_values=True)
-    bags: dict[str, int] = {}
     classes: dict[str, int] = {}
     blocks = []
     need = 0
@@ -121,27 +138,38 @@ def _read_table(path: Path, columns: _Columns, most_bytes: int) -> FlatBags:
                 labels = _codes(batch[columns.labels[0]], classes)[:, None]
             if not (np.isfinite(block).all() and np.isfinite(as_float32(labels)).all()):
                 raise _WrongError("a number is missing or too large")
-            blocks.append((block, _codes(batch[columns.bag], bags), labels, empty))
+            words = np.stack([_codes(batch[name], codes) for name, codes in known.items()], axis=1)
+            blocks.append((block, words, labels, empty))
             need += block.nbytes
             if need > most_bytes:
                 raise too_large(path, "the first objects", need, most_bytes)
-    if not bags:
+    if not known[columns.bag]:
         raise _WrongError("no rows")
-    objects, bag, labels, empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    objects, words, labels, empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     blocks.clear()
+    bag = words[:, 0]
     first = np.unique(bag, return_index=True)[1]
     targets = labels[first]
-    if (targets[bag] != labels).any() or (empty & (np.bincount(bag)[bag] > 1)).any():
+    if (
+        (targets[bag] != labels).any()
+        or (words[first][bag] != words).any()
+        or (empty & (np.bincount(bag)[bag] > 1)).any()
+    ):
         raise _WrongError("rows of a bag contradict each other")
-    if any(not text.strip() for text in [*bags, *classes]):
-        raise _WrongError("a bag or label is missing")
+    if any(not text.strip() for codes in (classes, *known.values()) for text in codes):
+        raise _WrongError("a bag, label or note is missing")
+    if any(allowed and not known[name].keys() <= set(allowed) for name, allowed in columns.notes.items()):
+        raise _WrongError("a note is none of those allowed")
     names = list(classes)
     if not real:
         targets, names = by_class(path, names, targets[:, 0], columns.kind)
     bag = bag[~empty]
     objects = objects[np.argsort(bag, kind="stable")]
+    of_bags = zip(known.items(), words[first].T, strict=True)
+    notes = {name: np.array([*codes], dtype=object)[chosen].tolist() for (name, codes), chosen in of_bags}
+    bags = notes.pop(columns.bag)
     sizes = np.bincount(bag, minlength=len(bags))
-    return flat_bags(path, objects, sizes, targets, list(bags), names, columns.features, columns.labels)
+    return flat_bags(path, objects, sizes, targets, bags, names, columns.features, columns.labels, notes)
 
 
 def _codes(column: pa.DictionaryArray, known: dict[str, int]) -> Int[np.ndarray, " rows"]:
@@ -155,7 +183,7 @@ def _raise_first_mistake(path: Path, columns: _Columns) -> None:
     real = columns.kind == "real"
     rows = _rows(path)
     next(rows)
-    seen: dict[str, tuple[int, list[Any], bool]] = {}
+    seen: dict[str, tuple[int, dict[str, Any], bool]] = {}
     for line, row in rows:
         where = f"{path}: line {line}"
         if len(row) != len(columns.header):
@@ -164,9 +192,13 @@ def _raise_first_mistake(path: Path, columns: _Columns) -> None:
                 "complete or remove the row, close its quotes, and quote fields with commas"
             )
         fields = dict(zip(columns.header, row, strict=True))
-        for name in [columns.bag] if real else [columns.bag, *columns.labels]:
+        for name in [columns.bag, *columns.notes, *([] if real else columns.labels)]:
             if not fields[name].strip():
                 raise PermsetError(f"{where}, column {show(name)}: must not be empty; fill it in or remove the row")
+        for name, allowed in columns.notes.items():
+            if allowed and fields[name] not in allowed:
+                got = f"must be one of {', '.join(allowed)}, got {show(fields[name])}"
+                raise PermsetError(f"{where}, column {show(name)}: {got}; correct it")
         try:
             _check_numbers(where, columns, fields)
         except PermsetError as error:
@@ -174,10 +206,12 @@ def _raise_first_mistake(path: Path, columns: _Columns) -> None:
         labels = [float(fields[name]) if real else fields[name] for name in columns.labels]
         empty = not any(fields[name] for name in columns.features)
         bag = fields[columns.bag]
-        first, first_labels, first_empty = seen.setdefault(bag, (line, labels, empty))
-        if labels != first_labels:
-            got = f"got {show(labels)} here and {show(first_labels)} in line {first}"
-            raise PermsetError(f"{where}: bag {show(bag)} must have one label, {got}; make them alike")
+        known: dict[str, Any] = {"label": labels} | {show(name): fields[name] for name in columns.notes}
+        first, first_known, first_empty = seen.setdefault(bag, (line, known, empty))
+        for what, got in known.items():
+            if got != first_known[what]:
+                both = f"got {show(got)} here and {show(first_known[what])} in line {first}"
+                raise PermsetError(f"{where}: bag {show(bag)} must have one {what}, {both}; make them alike")
         if first != line and (empty or first_empty):
             raise PermsetError(
                 f"{path}: line {line if empty else first}: no features, but bag {show(bag)} has other rows, and only "

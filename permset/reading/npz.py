@@ -4,6 +4,7 @@ import math
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from lzma import LZMAError
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,18 @@ HEADER_DAMAGE = (LookupError, MemoryError, RuntimeError, SyntaxError, TypeError,
 NPZ_DAMAGE = (*HEADER_DAMAGE, EOFError, LZMAError, OSError, OverflowError, SystemError, zipfile.BadZipFile, zlib.error)
 
 
-def read_npz_bags(path: Path, kind: TargetKind, *, most_bytes: int) -> FlatBags:
+def read_npz_bags(
+    path: Path, kind: TargetKind, *, most_bytes: int, notes: Mapping[str, Sequence[str]] | None = None
+) -> FlatBags:
     """Either x (sets, n, channels), y and, if bags are padded, mask (sets, n); or objects (total, channels), sizes, y.
 
-    y is (sets,), or (sets, outputs) if real; what lies where the mask is false may be anything. PermsetError for a
+    y is (sets,), or (sets, outputs) if real; what lies where the mask is false may be anything. `notes` are arrays
+    (sets,) of texts or whole numbers, each with the texts that may stand there, or none for any. PermsetError for a
     file that is not so, or an array of which takes more than `most_bytes` (objects as float32).
     """
+    notes = notes or {}
     with reading(path, NPZ_DAMAGE, "save it anew with np.savez(path, x=x, y=y)"):
-        arrays = _load(path, kind, most_bytes)
+        arrays = _load(path, kind, most_bytes, [*notes])
     y = arrays["y"]
     bags = np.arange(len(y))
     if "x" in arrays:
@@ -55,10 +60,11 @@ def read_npz_bags(path: Path, kind: TargetKind, *, most_bytes: int) -> FlatBags:
     channels, outputs = (
         [f"{kind} {i}" for i in range(array.shape[1])] for kind, array in (("channel", objects), ("target", targets))
     )
-    return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes, channels, outputs)
+    noted = {name: _texts(path, name, arrays[name], allowed) for name, allowed in notes.items()}
+    return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes, channels, outputs, noted)
 
 
-def _load(path: Path, kind: TargetKind, most_bytes: int) -> dict[str, Shaped[np.ndarray, "..."]]:
+def _load(path: Path, kind: TargetKind, most_bytes: int, notes: Sequence[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The arrays of an .npz, each loaded after the headers of all were found right."""
     with zipfile.ZipFile(path) as archive:
         there = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
@@ -68,6 +74,14 @@ def _load(path: Path, kind: TargetKind, most_bytes: int) -> dict[str, Shaped[np.
                 f"{path}: arrays must be x and y, or x, mask and y, or objects, sizes and y, got {show(there)}; "
                 "save it with np.savez(path, x=x, y=y)"
             )
+        for name in notes:
+            if name not in there:
+                raise PermsetError(
+                    f"{path}: no array {show(name)}; there are {show(there)}; correct the name or the file"
+                )
+            if name in names:
+                raise PermsetError(f"{path}: array {name} must be used once, got it again as split or group")
+        names |= set(notes)
         headers = {}
         for name in sorted(names):
             with archive.open(f"{name}.npy") as file:
@@ -85,7 +99,8 @@ def _load(path: Path, kind: TargetKind, most_bytes: int) -> dict[str, Shaped[np.
                 arrays[name] = npy.read_array(file, allow_pickle=False)
                 if file.read(1):  # Also has zipfile compare its checksum.
                     raise ValueError(f"{name} is longer than its header says")
-        arrays["y"].tolist()  # SystemError here, not later, where characters of a text are none.
+        for name in ("y", *notes):
+            arrays[name].tolist()  # SystemError here, not later, where characters of a text are none.
     return arrays
 
 
@@ -93,8 +108,11 @@ def _check_headers(
     path: Path, headers: dict[str, tuple[tuple[int, ...], np.dtype[Any]]], kind: TargetKind, most_bytes: int
 ) -> None:
     """PermsetError unless types and shapes fit together and into memory."""
+    known = set.union(*LAYOUTS)
     for name, (shape, dtype) in headers.items():
-        if name == "mask":
+        if name not in known:
+            kinds, expected, remedy = "iuU", "texts or whole numbers", f"{name}.astype(str)"
+        elif name == "mask":
             kinds, expected, remedy = "b", "bool", "mask.astype(bool)"
         elif name == "sizes":
             kinds, expected, remedy = "iu", "whole numbers", "sizes.astype(int)"
@@ -127,6 +145,21 @@ def _check_headers(
     if shapes["y"][:1] != (sets,) or len(outputs) > 1 or 0 in outputs or (kind != "real" and outputs not in ((), (1,))):
         expected = f"({sets},) or ({sets}, outputs)" if kind == "real" else f"({sets},)"
         raise PermsetError(f"{path}: y must have shape {expected} to go with the bags, got {shapes['y']}; reshape it")
+    for name in shapes.keys() - known:
+        if shapes[name] != (sets,):
+            raise PermsetError(f"{path}: {name} must have shape ({sets},), got {shapes[name]}; give one text a bag")
+
+
+def _texts(path: Path, name: str, array: Shaped[np.ndarray, " sets"], allowed: Sequence[str]) -> list[str]:
+    """What an array says of each bag."""
+    texts: list[str] = array.astype(str).tolist()
+    for bag, text in enumerate(texts):
+        if not text.strip():
+            raise PermsetError(f"{path}: {name} of bag {bag} is an empty text; fill it in")
+        if allowed and text not in allowed:
+            expected = f"must be one of {', '.join(allowed)}"
+            raise PermsetError(f"{path}: {name} of bag {bag} {expected}, got {show(text)}; correct it")
+    return texts
 
 
 def _sizes(path: Path, sizes: Integer[np.ndarray, " sets"], total: int) -> Int[np.ndarray, " sets"]:

@@ -9,7 +9,7 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 
 from permset import PermsetError
-from permset.config.experiment import load_params
+from permset.config.experiment import Params, load_params
 from permset.store.files import write
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,14 @@ def test_epochs_are_counted_in_steps(tmp_path: Path, data: dict[str, Any]) -> No
     assert (settings.bags, settings.steps, settings.batch_size) == (100, 16, 32)
 
 
+def test_a_split_leaves_no_trace_of_what_it_does_not_ask_for(data: dict[str, Any]) -> None:
+    """So that models, which hold their parameters, keep their bytes."""
+    column = {"kind": "column", "column": "part"}
+    for split in (FOLDS, FOLDS | {"group": "a"}, column, column | {"group": "a", "identical": "refuse"}):
+        data["files"]["mine"] = MINE | {"split": split}
+        assert Params.model_validate(data).files["mine"].split.model_dump() == split
+
+
 def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[str, Any]) -> None:
     text = yaml.safe_dump(data).replace("learning_rate: 0.01", "learning_rate: 1e-2")
     assert load(tmp_path, text).train.learning_rate == 0.01
@@ -112,6 +120,29 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("files.mine", MINE | {"label": ["l", "m"]}, "files.mine: label must be one column for target binary, got"),
         ("files.mine", MINE | {"label": 3}, "files.mine.label: must be a text, or a list of different ones, got 3"),
         ("files.mine", MINE | {"split": FOLDS | {"folds": 1}}, "files.mine.split.folds: Input should be greater than"),
+        (
+            "files.mine",
+            MINE | {"split": {"kind": "colum", "column": "part"}},
+            "files.mine.split: kind must be one of 'folds', 'fraction', 'column', got 'colum'",
+        ),
+        ("files.mine", MINE | {"split": {"kind": "column"}}, "files.mine.split.column: missing; add it"),
+        (
+            "files.mine",
+            MINE | {"split": FOLDS | {"group": 3}},
+            "files.mine.split.group: Input should be a valid string",
+        ),
+        (
+            "files.mine",
+            MINE | {"split": FOLDS | {"identical": "drop"}},
+            "files.mine.split.identical: Input should be 'count' or 'refuse', got 'drop'",
+        ),
+        (
+            "tasks.digits.split",
+            {"kind": "column", "column": "part"},
+            "tasks.digits.split: column, group and identical are for files; ask for folds or a fraction without them",
+        ),
+        ("tasks.digits.split", FOLDS | {"group": "a"}, "tasks.digits.split: column, group and identical are for files"),
+        ("tasks.digits.split", FOLDS | {"identical": "refuse"}, "tasks.digits.split: column, group and identical are"),
         ("files.mine", MINE | {"target": "class"}, "files.mine.target: Input should be 'binary', 'classes' or 'real'"),
         ("files.mine", MINE | {"feature": ["x"]}, "files.mine.feature: unknown key"),
         ("files.mine", MINE | {"path": "fetched/mine.csv"}, "files.mine.path: fetched/ has only what fetched.sha256"),

@@ -65,6 +65,36 @@ def test_columns_are_chosen_by_name(tmp_path: Path) -> None:
     )
 
 
+NOTED = """bag,part,label,width,who
+a,train,yes,1,ann
+b,test,no,3.5,bob
+a,train,yes,5,ann
+c,test,no,,ann
+"""
+NOTES = {"who": (), "part": ("train", "test")}
+
+
+def test_notes_are_texts_of_bags_and_no_features(tmp_path: Path) -> None:
+    (tmp_path / "bags.csv").write_text(NOTED)
+    bags = read_csv(tmp_path / "bags.csv", notes=NOTES)
+    assert bags.notes == {"who": ["ann", "bob", "ann"], "part": ["train", "test", "test"]}
+    assert bags.channels == ["width"]
+    assert bags.objects.tolist() == [[1], [5], [3.5]]
+    assert bags.names == ["a", "b", "c"]
+    assert read_csv(tmp_path / "bags.csv", features=["width"]).notes == {}
+
+
+@settings(max_examples=60)
+@given(st.permutations(NOTED.splitlines()[1:]), st.sampled_from([csv_bags.BLOCK, 20]))
+def test_rows_of_a_bag_say_the_same_wherever_they_stand(folder: Path, rows: list[str], block: int) -> None:
+    (folder / "noted.csv").write_text("\n".join([NOTED.splitlines()[0], *rows]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_bags, "BLOCK", max(block, 40))
+        bags = read_csv(folder / "noted.csv", notes=NOTES)
+    said = {name: (who, part) for name, who, part in zip(bags.names, *bags.notes.values(), strict=True)}
+    assert said == {"a": ("ann", "train"), "b": ("bob", "test"), "c": ("ann", "test")}
+
+
 CSV_MISTAKES: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "empty": ("", {}, "empty; expected a header"),
     "blank": ("\n\r\n", {}, "empty; expected a header"),
@@ -148,6 +178,29 @@ CSV_MISTAKES: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     ),
     "no classes": ("bag,label,x\na,1,1\n", {"kind": "classes"}, "of kind classes must have at least two labels, got 1"),
     "one number, two labels": ("bag,label,x\na,1,1\nb,1.0,1\n", {}, "labels '1' and '1.0' are one number; write it"),
+    "note missing": (NOTED, {"notes": {"what": ()}}, "line 1: no column 'what'; there are 5, ['bag', 'part', 'label',"),
+    "note as label": (
+        NOTED,
+        {"notes": {"label": ()}},
+        "column 'label' must be used once, as bag, label, feature, split or group, got it again",
+    ),
+    "note as feature": (NOTED, {"notes": {"width": ()}, "features": ["width"]}, "column 'width' must be used once, as"),
+    "note empty": (
+        NOTED + "d,test,no,1,\n",
+        {"notes": NOTES},
+        "line 6, column 'who': must not be empty; fill it in or remove the row",
+    ),
+    "note blank": (NOTED + 'd,test,no,1," "\n', {"notes": {"who": ()}, "features": ["width"]}, "line 6, column 'who'"),
+    "note of two texts": (
+        NOTED + "a,train,yes,1,bob\n",
+        {"notes": NOTES},
+        "line 6: bag 'a' must have one 'who', got 'bob' here and 'ann' in line 2; make them alike",
+    ),
+    "note of none of the texts": (
+        NOTED + "d,Test,no,1,cid\n",
+        {"notes": NOTES},
+        "line 6, column 'part': must be one of train, test, got 'Test'; correct it",
+    ),
     "too large": (
         GOOD,
         {"most_bytes": 23},
@@ -177,3 +230,11 @@ def test_any_bytes_are_a_csv_or_told_not_to_be(folder: Path, content: bytes, kin
     path = folder / "any.csv"
     path.write_bytes(content)
     said(path, lambda: read_csv(path, kind))
+
+
+@settings(max_examples=200)
+@given(mutated(NOTED.encode(), b',"\n\r \x000129.-eabn\xef\xbb\xbf'))
+def test_any_bytes_are_a_csv_with_notes_or_told_not_to_be(folder: Path, content: bytes) -> None:
+    path = folder / "any.csv"
+    path.write_bytes(content)
+    said(path, lambda: read_csv(path, notes=NOTES))

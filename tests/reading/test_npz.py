@@ -49,6 +49,18 @@ def test_a_dense_npz_needs_no_mask(tmp_path: Path) -> None:
     assert bags.targets.tolist() == [[0], [1], [1], [0]]
 
 
+NOTES = {"who": (), "part": ("train", "test")}
+NOTED = {"who": np.array([7, 8, 7, 9]), "part": np.array(["train", "test", "train", "test"])}
+
+
+@pytest.mark.parametrize("arrays", [{"x": X, "y": Y}, FLAT])
+def test_notes_are_texts_of_bags(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    np.savez(tmp_path / "a.npz", **arrays, **NOTED)
+    bags = read_npz(tmp_path / "a.npz", notes=NOTES)
+    assert bags.notes == {"who": ["7", "8", "7", "9"], "part": ["train", "test", "train", "test"]}
+    assert read_npz(tmp_path / "a.npz").notes == {}
+
+
 def npz(**changes: Any) -> dict[str, Any]:
     """Good dense arrays with some changed; None leaves one out."""
     return {k: v for k, v in ({"x": X, "y": Y} | changes).items() if v is not None}
@@ -115,6 +127,35 @@ NPZ_MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "sizes too small": (FLAT | {"sizes": [2, 0, 6, 3]}, {}, "sizes must add up to the 12 rows of objects, got 11"),
     "sizes overflow": (FLAT | {"sizes": np.array([2**63, 2**63, 12, 0], np.uint64)}, {}, "got 18446744073709551628"),
     "negative size": (FLAT | {"sizes": [13, 0, -1, 0]}, {}, "sizes must not be negative, got -1 for bag 2"),
+    "no note": (
+        npz(part=NOTED["part"]),
+        {"notes": NOTES},
+        "no array 'who'; there are ['x', 'y', 'part']; correct the",
+    ),
+    "note as y": (npz(), {"notes": {"y": ()}}, "array y must be used once, got it again as split or group"),
+    "note of numbers": (
+        npz(**NOTED | {"who": X[:, 0, 0]}),
+        {"notes": NOTES},
+        "who must hold texts or whole numbers, got dtype float32; save who.astype(str)",
+    ),
+    "note of python objects": (npz(**NOTED | {"who": Y.astype(object)}), {"notes": NOTES}, "who must hold texts or"),
+    "note too short": (
+        npz(**NOTED | {"who": Y[:3]}),
+        {"notes": NOTES},
+        "who must have shape (4,), got (3,); give one text a bag",
+    ),
+    "note of two axes": (npz(**NOTED | {"who": Y[:, None]}), {"notes": NOTES}, "who must have shape (4,), got (4, 1)"),
+    "note of an empty text": (
+        npz(who=["a", "b", " ", "c"]),
+        {"notes": {"who": ()}},
+        "who of bag 2 is an empty text; fill",
+    ),
+    "note of none of the texts": (
+        npz(**NOTED | {"part": ["train", "test", "tset", "?"]}),
+        {"notes": NOTES},
+        "part of bag 2 must be one of train, test, got 'tset'; correct it",
+    ),
+    "note too large": (npz(who=["c" * 99] * 4), {"notes": {"who": ()}, "most_bytes": 1000}, "who of shape (4,) take"),
     "too large": (
         npz(),
         {"most_bytes": 95},
@@ -192,6 +233,8 @@ def test_a_compressed_array_that_is_damaged_is_told(tmp_path: Path) -> None:
 def test_characters_that_are_none_are_told(tmp_path: Path) -> None:
     save_raw(tmp_path / "a.npz", x=raw(X), y=raw(np.array([1, 2, 3, 2**30], np.uint32).view("<U1")))
     assert "cannot be read (" in str(said(tmp_path / "a.npz", lambda: read_npz(tmp_path / "a.npz", "classes")))
+    save_raw(tmp_path / "a.npz", x=raw(X), y=raw(Y), who=raw(np.array([1, 2, 3, 2**30], np.uint32).view("<U1")))
+    assert "cannot be read (" in str(said(tmp_path / "a.npz", lambda: read_npz(tmp_path / "a.npz", notes={"who": ()})))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", raw(X), b"bag,label,x\na,yes,1\n"])
@@ -233,3 +276,5 @@ def test_any_arrays_are_bags_or_told_not_to_be(folder: Path, x: bytes, y: bytes)
     for files in ({"x": x, "y": raw(Y)}, {"x": raw(X), "y": y}):
         save_raw(path, **files)
         said(path, lambda: read_npz(path))
+    save_raw(path, x=raw(X), y=raw(Y), who=y)
+    said(path, lambda: read_npz(path, notes={"who": ()}))
