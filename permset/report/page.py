@@ -12,10 +12,12 @@ import yaml
 
 from permset.config.data import (
     AnySource,
+    ColumnParams,
     DigitsParams,
     FoldsParams,
     GaussianVarianceParams,
     MaximumParams,
+    SplitParams,
     UnitSumParams,
 )
 from permset.config.experiment import Params
@@ -114,12 +116,19 @@ def _about(task: AnySource) -> str:
             what = f"Scikit-learn's 8 × 8 digits as clouds of the pixels (row, column, intensity) ≥ {task.threshold}"
         case _:
             what = f"The bags of {task.path}"
-    split = task.split
+    return f"{what}; {_split(task.split)}."
+
+
+def _split(split: SplitParams) -> str:
+    """How bags are divided, in words."""
+    if isinstance(split, ColumnParams):
+        return f"its column {split.column} says which bags are for training, validation and test"
     if isinstance(split, FoldsParams):
         how = f"{split.repeats} × {split.folds} stratified folds, a network for each"
     else:
         how = f"{percent(split.test, 0)} of the bags are for test"
-    return f"{what}; {how}; {percent(split.validation, 0)} of the others are for validation."
+    together = f"; bags of one {split.group} stay together" if split.group else ""
+    return f"{how}; {percent(split.validation, 0)} of the others are for validation{together}"
 
 
 def _meaning(readings: Iterable[Rows]) -> str:

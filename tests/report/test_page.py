@@ -3,13 +3,17 @@
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 from committed import committed
+from pydantic import TypeAdapter
 
+from permset.config.data import SplitParams
 from permset.config.experiment import Params
 from permset.figures.styles import LABELS
-from permset.report.page import QUESTIONS
+from permset.report.page import QUESTIONS, _split
 from permset.store.tables import read_csv, write_csv
 from stages.report import report
 
@@ -137,3 +141,22 @@ def test_the_capacity_answer_is_that_of_the_table(project: Path) -> None:
 
 def test_every_column_that_a_study_can_show_has_a_label() -> None:
     assert {column for study in PARAMS.studies.values() for column in study.show} <= set(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        (
+            {"kind": "folds", "folds": 5, "repeats": 2, "validation": 0.1},
+            "2 × 5 stratified folds, a network for each; 10% of the others are for validation",
+        ),
+        (
+            {"kind": "fraction", "test": 0.2, "validation": 0.1, "group": "shop"},
+            "20% of the bags are for test; 10% of the others are for validation; bags of one shop stay together",
+        ),
+        ({"kind": "column", "column": "part"}, "its column part says which bags are for training, validation and test"),
+    ],
+)
+def test_how_bags_are_divided_is_said(split: dict[str, Any], words: str) -> None:
+    seed = {} if split["kind"] == "column" else {"seed": 0}
+    assert _split(TypeAdapter(SplitParams).validate_python(split | seed)) == words
