@@ -20,7 +20,7 @@ from dvc.utils.serialize import parse_yaml
 from permset.store.files import write
 from stages import run
 
-LOCKS = Path("dvc.lock"), Path("studies/dvc.lock"), Path("published/dvc.lock")
+LOCKS = [Path(folder, "dvc.lock") for folder in (".", "stages", "studies", "published")]
 RUNNING = Path(".dvc/tmp/rwlock")  # which process reads and writes what
 WRITTEN = "data", "models", "results", "published", ".cache"
 
@@ -32,10 +32,18 @@ def heal() -> None:
     if _is_damaged(RUNNING, json.loads):
         RUNNING.unlink()
         print(f"{RUNNING}: cut off by a kill; removed, and DVC makes it anew")
+    elif _is_of_dead_processes(RUNNING):
+        RUNNING.unlink()
     for neighbour in [*Path().glob(".*"), *(path for folder in WRITTEN for path in Path(folder).rglob(".*"))]:
         process = re.search(r"\.(\d+)$", neighbour.name)  # as permset.store.files.write names them
         if process and neighbour.is_dir() and not psutil.pid_exists(int(process[1])):
             shutil.rmtree(neighbour)
+
+
+def _is_of_dead_processes(running: Path) -> bool:
+    """Whether it names processes, and none of them runs any more."""
+    processes = re.findall(r'"pid": (\d+)', running.read_text()) if running.exists() else []
+    return bool(processes) and not any(psutil.pid_exists(int(process)) for process in processes)
 
 
 def _put_back(lock: Path) -> None:

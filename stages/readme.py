@@ -1,8 +1,9 @@
-"""`make readme`: put tables of the results into README.md and docs/ (no stage, for these are no outputs of DVC's)"""
+"""`make readme`: put the tables of the results and what they say into README.md and docs/ (no outputs of DVC)"""
 
 from pathlib import Path
 
-from permset.report.tables import markdown, published
+from permset.report.findings import decay, findings
+from permset.report.tables import by_task, markdown, published
 from permset.store.files import write
 from permset.store.tables import read_csv
 from stages import run
@@ -14,9 +15,10 @@ HEADLINE = "gaussian_deepset", "gaussian_sampled_average", "gaussian_mlp"
 def readme() -> None:
     runs = read_csv(Path("results/summary.csv"), "plot")
     headline = markdown([row for row in runs if row["run"] in HEADLINE])
-    fill(Path("README.md"), {"headline": headline, "results": markdown(runs)})
+    said = "".join(f"- {finding.sentence}\n" for finding in findings(by_task(runs)))
+    fill(Path("README.md"), {"headline": headline, "findings": said, "results": markdown(runs)})
     papers = read_csv(Path("published/results/comparison.csv"), "compare")
-    fill(Path("docs/published.md"), {"published": published(papers)})
+    fill(Path("docs/published.md"), {"published": published(papers), "decay": f"{decay(papers)}\n"})
 
 
 def fill(page: Path, tables: dict[str, str]) -> None:

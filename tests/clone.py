@@ -51,7 +51,7 @@ class Project:
             if (ROOT / file).exists():
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / file, root / file)
-        for output in ("dvc.lock", "studies/dvc.lock", "results"):
+        for output in ("dvc.lock", "stages/dvc.lock", "studies/dvc.lock", "results"):
             subprocess.run(["rm", "-rf", output], cwd=root, check=True)
         self.params = yaml.safe_load((root / "params.yaml").read_text())
         self.params |= TINY

@@ -98,6 +98,16 @@ def test_a_lock_that_is_just_being_written_is_waited_for(project: Path, monkeypa
     assert LOCKS[0].read_text() == written
 
 
+def test_what_a_killed_process_was_reading_and_writing_is_forgotten(project: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    killed = {"write": {"/b": {"pid": dead.pid, "cmd": "dvc repro"}}}
+    for running, is_kept in ((HELD | killed, True), ({"read": {}, "write": {}}, True), (killed, False)):
+        RUNNING.write_text(json.dumps(running))
+        heal()
+        assert RUNNING.exists() == is_kept, running
+
+
 def test_half_a_file_is_removed_unless_its_process_is_at_work(project: Path) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()

@@ -126,8 +126,8 @@ def test_without_a_network_the_rest_runs_and_the_stage_says_what_it_needs(projec
     output = project.repro(**OFFLINE)
     assert note.removeprefix("absent: ").strip() in output
     assert set(re.findall(r"Running stage '(\S+)'", output)) == {
-        "check",
-        "fetch",
+        "stages/dvc.yaml:check",
+        "stages/dvc.yaml:fetch",
         "track",
         "studies/dvc.yaml:track_studies",
     }

@@ -133,6 +133,17 @@ def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\ninvariant " in printed
 
 
+def test_its_classifier_learns_and_can_be_searched_for(capsys: pytest.CaptureFixture[str]) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(code.strip().splitlines()) <= 8
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert float(capsys.readouterr().out.split()[0]) > 0.8
+    [search, _] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
+    exec(search.replace("epochs=20", "epochs=2"), names)
+    assert capsys.readouterr().out.startswith("{'model': {'kind': ")
+
+
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +157,7 @@ class Recurrent(nn.Module):
     "my_network", [nn.Sequential(nn.Flatten(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3)), Recurrent()]
 )
 def test_its_wrapper_takes_a_network_of_ones_own(my_network: nn.Module) -> None:
-    [code] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
+    [_, code] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {"my_network": my_network}
     exec(code, names)
     x = torch.randn(5, 10, 2)

@@ -101,7 +101,7 @@ class Clone:
         params["runs"] = {"mlp": params["runs"]["mlp"]}
         params["certificate"] |= {"objects": 500, "permutations": 5}
         (root / "params.yaml").write_text(yaml.safe_dump(params))
-        for old in ("dvc.lock", "studies/dvc.lock"):
+        for old in ("dvc.lock", "stages/dvc.lock", "studies/dvc.lock"):
             (root / old).unlink()
         shutil.rmtree(root / "results")
         for library in LIBRARIES:

@@ -54,8 +54,11 @@ LOADED = (
 TESTS = {
     "data/batches": ["data/test_randomness"],
     "data/tasks": ["data/test_randomness"],
+    "evaluation/invariance": ["evaluation/test_certificate"],
+    "evaluation/metrics": ["evaluation/test_intervals"],
     "evaluation/probes": ["evaluation/test_certificate"],
     "training/blocks": ["training/test_train", "training/test_compiled", "training/test_learning_curves"],
+    "training/stack": ["training/test_train"],
     "training/train": ["training/test_flops"],
     "networks/networks": ["data/test_masks"],
     "networks/attention": ["data/test_masks"],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
+from scipy.special import stdtrit
 
 from permset.figures.sentences import listed
 from permset.report.tables import percent
@@ -183,7 +183,7 @@ def _overlap(first: Float[np.ndarray, " seeds"], second: Float[np.ndarray, " see
     """Whether the 95% Student t intervals of two means do; True of one seed alone, which has none."""
     if len(first) == 1:
         return True
-    widths = [stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) for x in (first, second)]
+    widths = [stdtrit(len(x) - 1, 0.975) * x.std(ddof=1) / np.sqrt(len(x)) for x in (first, second)]
     return bool(abs(first.mean() - second.mean()) <= sum(widths))
 
 

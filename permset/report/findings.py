@@ -114,6 +114,25 @@ def certificates(tasks: Tasks) -> str:
     return f"Of {len(rows)} runs, {listed(parts)}."
 
 
+def decay(papers: Sequence[Row]) -> str:
+    """What cosine decay does to the errors of the published networks, by their 95% intervals."""
+    sentences = {
+        "lower": "With cosine decay the error of {} is lower, and the 95% intervals do not overlap.",
+        "higher": "With cosine decay the error of {} is higher, and the 95% intervals do not overlap.",
+        "alike": "For {} the intervals overlap.",
+    }
+    found: dict[str, list[str]] = {outcome: [] for outcome in sentences}
+    for row in papers:
+        if float(row["cosine_high"]) < float(row["constant_low"]):
+            outcome = "lower"
+        elif float(row["cosine_low"]) > float(row["constant_high"]):
+            outcome = "higher"
+        else:
+            outcome = "alike"
+        found[outcome].append(row["method"])
+    return " ".join(sentences[outcome].format(listed(methods)) for outcome, methods in found.items() if methods)
+
+
 def compared(first: Row, second: Row) -> Outcome:
     """By the interval of what one falls short of the other, if that is the best of its task, or else by their own."""
     for best_run, other, outcome in ((first, second, BETTER), (second, first, WORSE)):

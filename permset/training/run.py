@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
@@ -107,7 +107,10 @@ class Run:
         match self.task:
             case Collected(split=split):
                 progress = tqdm(seeds, desc=title, leave=None, disable=hidden)
-                return [_on_bags(network, of_seed(state, seed), split, split.bags_of(seed, TEST)) for seed in progress]
+                return [
+                    outputs_on_bags(network, of_seed(state, seed), split.collection, split.bags_of(seed, TEST))
+                    for seed in progress
+                ]
             case drawn:
                 bags = test_set or drawn.test_set()
                 outputs = predict(network, state, bags.x, bags.mask, title if show else None)
@@ -150,14 +153,14 @@ def open_task(params: Params, name: str) -> Task:
     return Collected(split, target, folds, source.standardize)
 
 
-def _on_bags(
-    network: SetNetwork, state: State, split: Split, chosen: Tensor
+def outputs_on_bags(
+    network: SetNetwork, state: State, collection: Collection, chosen: Int[Tensor, " sets"]
 ) -> tuple[Float[Tensor, "sets outputs"], Float[Tensor, "sets targets"]]:
     """Outputs of one network, and labels, for these bags of a collection, in their order there."""
     outputs, order = [], []
-    for portion in in_like_sizes(split.collection, chosen, SETS_A_TIME):
-        bags = split.collection.bags(portion)
+    for portion in in_like_sizes(collection, chosen, SETS_A_TIME):
+        bags = collection.bags(portion)
         outputs.append(predict(network, state, bags.x, bags.mask)[0])
         order.append(portion)
     back = torch.cat(order).argsort()
-    return torch.cat(outputs)[back], split.collection.y[torch.cat(order)[back]]
+    return torch.cat(outputs)[back], collection.y[torch.cat(order)[back]]

@@ -21,6 +21,12 @@ def test_the_bayes_loss_is_that_of_the_true_probabilities_on_many_bags(task: Gau
     assert bayes_loss(task) == pytest.approx(losses.mean(), abs=5 * losses.std() / np.sqrt(len(losses)))
 
 
+def test_a_bayes_loss_has_no_digits_that_depend_on_how_it_is_integrated() -> None:
+    loss = bayes_loss(GaussianVariance())
+    assert loss is not None
+    assert loss == round(loss, 9)
+
+
 def test_the_order_of_the_classes_does_not_matter() -> None:
     assert bayes_loss(GaussianVariance(variances=(1.0, 0.8))) == bayes_loss(GaussianVariance(variances=(0.8, 1.0)))
 

@@ -226,6 +226,8 @@ def test_metrics_and_their_intervals_are_those_of_the_seeds(target: Target, over
         "bayes_accuracy",
         *of_seeds[0],
     }
+    for of_target in table.get("targets", {}).values():
+        assert not {"num_seeds", "bayes_accuracy"} & of_target.keys(), "they are said once, of all targets"
     for name in of_seeds[0]:
         mean, low, high = interval(np.array([one[name] for one in of_seeds]), overlap=overlap)
         least = -math.inf if name == "r2" else 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from permset.report.findings import best, certificates, compared, findings, leaders, symmetry, ways, yardstick
+from permset.report.findings import best, certificates, compared, decay, findings, leaders, symmetry, ways, yardstick
 
 
 def run(name: str, low: float | None, high: float | None = None, **others: str) -> dict[str, str]:
@@ -162,3 +162,15 @@ def test_each_finding_points_to_its_numbers() -> None:
     found = findings({"unit_sum": [run("deepset", 0.9)]})
     assert [anchor for _, anchor in found] == ["results", "results", "task-unit_sum", "results"]
     assert all(sentence.endswith(".") for sentence, _ in found)
+
+
+def test_cosine_decay_is_said_to_help_only_where_intervals_are_apart() -> None:
+    ends = {"sum": (1, 2, 0, 0.5), "max": (1, 2, 0, 1), "mean": (1, 2, 3, 4), "svm": (1, 2, 2, 4), "lse": (3, 4, 0, 2)}
+    names = "constant_low", "constant_high", "cosine_low", "cosine_high"
+    rows = [{"method": method} | dict(zip(names, map(str, of), strict=True)) for method, of in ends.items()]
+    assert decay(rows) == (
+        "With cosine decay the error of sum and lse is lower, and the 95% intervals do not overlap. "
+        "With cosine decay the error of mean is higher, and the 95% intervals do not overlap. "
+        "For max and svm the intervals overlap."
+    )
+    assert decay(rows[:1]) == "With cosine decay the error of sum is lower, and the 95% intervals do not overlap."

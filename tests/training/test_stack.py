@@ -22,6 +22,16 @@ def test_predict_is_each_network_alone() -> None:
         torch.testing.assert_close(output, network.double()(x))
 
 
+def test_weights_that_are_not_learnt_are_with_the_buffers() -> None:
+    networks = [initialise(NETWORKS["mlp"], seed) for seed in range(2)]
+    for network in networks:
+        next(network.parameters()).requires_grad_(False)
+    names = [name for name, _ in networks[0].named_parameters()]
+    learnt, others = stack(networks)
+    assert (list(learnt), list(others)) == (names[1:], names[:1])
+    assert not any(value.requires_grad for value in (*learnt.values(), *others.values()))
+
+
 def test_an_average_of_standardised_bags_is_that_of_each_network_alone() -> None:
     """Each seed has its own means and deviations, by which equal objects stay equal."""
 
