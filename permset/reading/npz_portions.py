@@ -84,7 +84,7 @@ class _Array:
     def take(self, count: int) -> Shaped[np.ndarray, "count ..."]:
         shape = count, *self.shape[1:]
         content = self.file.read(int(np.prod(shape)) * self.dtype.itemsize)
-        return np.frombuffer(content, self.dtype).reshape(shape)
+        return np.frombuffer(bytearray(content), self.dtype).reshape(shape)  # of a bytearray, which may be written to
 
     def finish(self) -> None:
         if self.file.read(1):  # Also has zipfile compare its checksum.
