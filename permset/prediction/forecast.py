@@ -36,6 +36,7 @@ class Forecast:
 
     path: Path
     run: str
+    task: str
     source: FileParams
     expected: Expected
     ensemble: Ensemble
@@ -105,9 +106,15 @@ class Forecast:
 
     def summary(self) -> dict[str, Any]:
         """Of the rows so far: what predicted, for how many bags, how many are outside, and scores where labels are."""
-        about: dict[str, Any] = {"run": self.run, "file": str(self.path), "bags": self.bags, "outside": self.outside}
-        about["networks"] = len(next(iter(self.ensemble.state.values())))
-        about["labelled"] = sum(len(labels) for _, labels in self.labelled)
+        about: dict[str, Any] = {
+            "run": self.run,
+            "task": self.task,
+            "file": str(self.path),
+            "networks": len(next(iter(self.ensemble.state.values()))),
+            "bags": self.bags,
+            "outside": self.outside,
+            "labelled": sum(len(labels) for _, labels in self.labelled),
+        }
         if not self.labelled:
             return about
         outputs, labels = (torch.cat(parts) for parts in zip(*self.labelled, strict=True))
@@ -131,6 +138,7 @@ def open_forecast(params: Params, name: str, path: Path) -> Forecast:
     return Forecast(
         path,
         name,
+        chosen.task,
         source,
         Expected(channels, outputs, classes, source.bag if isinstance(source, CsvParams) else ""),
         Ensemble(opened.network(), saved["state"], task.target),
