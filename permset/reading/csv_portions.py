@@ -10,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as compute  # type: ignore[import-untyped]
 import pyarrow.csv as fast_csv  # type: ignore[import-untyped]
 from jaxtyping import Bool, Float, Int
 
 from permset import PermsetError
 from permset.config.mistakes import listed, show
 from permset.reading.checks import LARGEST, RANGE, as_float32, parse_number, reading
-from permset.reading.csv import BLOCK, CSV_DAMAGE, _Columns, _raise_first_mistake, _rows, _WrongError
+from permset.reading.csv import CSV_DAMAGE, _Columns, _raise_first_mistake, _rows, _WrongError
 from permset.reading.portions import UNKNOWN, Expected, Portion, codes_of
+
+BLOCK = 1 << 20
+"""bytes of a CSV that are read at once, and the longest row"""
 
 
 def csv_portions(path: Path, expected: Expected, block: int = BLOCK) -> Iterator[Portion]:
@@ -101,14 +105,10 @@ class _Rows:
 
 
 def _bags(path: Path, expected: Expected, labels: list[str], block: int) -> Iterator[Portion]:
-    text = pa.dictionary(pa.int32(), pa.string())
-    texts = [expected.bag, *(labels if expected.classes else [])]
-    numbers = [*expected.channels, *([] if expected.classes else labels)]
-    convert = fast_csv.ConvertOptions(
-        column_types=dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(texts, text),
-        include_columns=numbers + texts,
-        null_values=[""],
-    )
+    types = {expected.bag: pa.string(), **dict.fromkeys(expected.channels, pa.float64())}
+    # No dictionary of bags, which would hold all that have come so far.
+    types |= dict.fromkeys(labels, pa.dictionary(pa.int32(), pa.string()) if expected.classes else pa.float64())
+    convert = fast_csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""])
     read, parse = fast_csv.ReadOptions(block_size=block), fast_csv.ParseOptions(newlines_in_values=True)
     known, size, share = _Known(), path.stat().st_size, 0.0
     left: _Rows | None = None
@@ -134,8 +134,8 @@ def _rows_of(batch: pa.RecordBatch, expected: Expected, labels: list[str]) -> _R
     empty = np.asarray(np.stack([batch[name].is_null() for name in expected.channels], axis=1).all(axis=1))
     numbers = as_float32(np.stack([batch[name] for name in expected.channels], axis=1))
     bags = batch[expected.bag]
-    names = bags.dictionary.to_pylist()
-    codes = np.asarray(bags.indices.fill_null(-1))
+    starts = np.append(0, np.flatnonzero(compute.not_equal(bags[1:], bags[:-1])) + 1)
+    names = bags.take(pa.array(starts)).to_pylist()
     known = np.full((len(batch), len(expected.outputs)), np.nan)
     for i, name in enumerate(labels):
         if expected.classes:
@@ -147,28 +147,29 @@ def _rows_of(batch: pa.RecordBatch, expected: Expected, labels: list[str]) -> _R
                 raise _WrongError("a label is no number, or too large")
     if not np.isfinite(numbers[~empty]).all():
         raise _WrongError("a number is missing or too large")
-    if (codes < 0).any() or not all(name.strip() for name in names):
+    if bags.null_count or not all(name.strip() for name in names):
         raise _WrongError("a bag is missing")
     if expected.classes and (known == UNKNOWN).any():
         raise _WrongError("a label is none of the classes")
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    return _Rows([names[code] for code in codes[starts]], starts, numbers, empty, known)
+    return _Rows(names, starts, numbers, empty, known)
 
 
 class _Known:
     """Bags that have come so far, by hashes of eight bytes, which are other ones in every process."""
 
     def __init__(self) -> None:
-        self.hashes = np.empty(0, np.int64)
+        self.hashes = np.empty(0, np.int64)  # in order
 
     def add(self, names: list[str]) -> None:
         """_ApartError with the hashes that have come before."""
-        new = np.array([hash(name) for name in names], np.int64)
-        once, counts = np.unique(new, return_counts=True)
-        again = {*once[counts > 1].tolist(), *new[np.isin(new, self.hashes)].tolist()}
+        new = np.sort(np.array([hash(name) for name in names], np.int64))
+        places = np.searchsorted(self.hashes, new)
+        before = places < len(self.hashes)
+        before[before] = self.hashes[places[before]] == new[before]
+        again = {*new[before].tolist(), *new[1:][new[1:] == new[:-1]].tolist()}
         if again:
             raise _ApartError(frozenset(again))
-        self.hashes = np.concatenate([self.hashes, new])
+        self.hashes = np.insert(self.hashes, places, new)
 
 
 def _raise_first_misfit(
