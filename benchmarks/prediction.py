@@ -1,4 +1,4 @@
-"""Predictions for a CSV file of a million bags of ten objects: peak memory and time, beside a file of a thousand.
+"""Predictions for a CSV file of a million bags of ten objects: peak memory and time, beside files of fewer.
 
     python -m benchmarks.prediction
 
@@ -17,7 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 OBJECTS = 10
-SIZES = 1_000, 1_000_000
+SIZES = 1_000, 100_000, 1_000_000
 TRAINED_ON = 400
 ENTRY = """
 baskets:

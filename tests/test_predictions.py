@@ -15,6 +15,7 @@ from clone import ROOT, Project
 from permset.store.tables import read_csv
 
 PAGES = "README.md", "docs/bags.md"
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
 
 
 def entries(page: str) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     }
     project.write_params()
     project.commit()
-    project.repro(PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    project.repro(**OFFLINE)
     project.commit()
     return project
 
@@ -112,14 +113,14 @@ def test_only_what_is_new_is_predicted(project: Project) -> None:
     march = project.root / "march.csv"
     kept = march.read_text()
     march.write_text(kept.replace("\n7,", "\n7000,"))
-    output = project.run("dvc", "repro", "predict@march", "predict@april")
-    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "predict@march"}
+    output = project.run("dvc", "repro", "predict@march", "predict@april", **OFFLINE)
+    assert set(re.findall(r"Running stage '(\S+)'", output)) == {"check", "fetch", "predict@march"}
     march.write_text(kept)
     project.params["runs"]["other"] = project.params["runs"]["baskets_deepset"]
     predictions = project.params["predictions"]
     project.params["predictions"] = predictions | {"march": {"run": "other", "path": "march.csv"}}
     project.write_params()
-    output = project.run("dvc", "repro", "predict@march", "predict@april", PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    output = project.run("dvc", "repro", "predict@march", "predict@april", **OFFLINE)
     ran = set(re.findall(r"Running stage '(\S+)'", output))
     assert {"choose", "train@other", "predict@march"} <= ran
     assert "predict@april" not in ran
@@ -127,7 +128,7 @@ def test_only_what_is_new_is_predicted(project: Project) -> None:
     del project.params["runs"]["other"]
     project.params["predictions"] = {}
     project.write_params()
-    assert "predict@" not in project.repro(PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    assert "predict@" not in project.repro(**OFFLINE)
     project.params["predictions"] = predictions
     project.write_params()
 
