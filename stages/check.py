@@ -17,7 +17,8 @@ def check() -> None:
     params = load_params()
     for name in params.studies:
         plan(params, name)
-    Path("results/studies").mkdir(parents=True, exist_ok=True)  # which other stages need, also where no study fills it
+    for folder in ("predictions", "studies"):  # which other stages need, also where nothing fills it
+        Path("results", folder).mkdir(parents=True, exist_ok=True)
     lines = ["params.yaml was checked", f"arithmetic: {arithmetic()}"]
     reasons = exceptions(params.device)
     if reasons:

@@ -5,7 +5,7 @@ from pathlib import Path
 from permset.config.experiment import load_params
 from permset.report.page import render
 from permset.store.files import is_present, write
-from permset.store.tables import read_csv
+from permset.store.tables import read_csv, read_json
 from stages import run
 
 
@@ -21,7 +21,9 @@ def report() -> None:
     comparison = Path("published/results/comparison.csv")
     published = read_csv(comparison, "compare") if comparison.is_file() else []
     figures = Path("results/figures"), Path("results/study_figures")
-    page = render(params, summary, permutations, studies, published, *figures)
+    answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}
+    predictions = {name: read_json(path, f"predict@{name}")[name] for name, path in answers.items() if is_present(path)}
+    page = render(params, summary, permutations, studies, published, *figures, predictions)
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

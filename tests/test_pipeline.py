@@ -237,7 +237,7 @@ def test_a_study_that_is_killed_goes_on_from_its_finished_points(project: Projec
 def test_an_experiment_retrains_its_run_alone_and_is_tracked(project: Project) -> None:
     before = {run.data.tags["permset.digest"] for run in project.tracked()}
     output = project.run("dvc", "exp", "run", "-n", "mean-pooling", "-S", "runs.deepset.model.pooling=mean")
-    assert ran(output) == ALWAYS | {"train@deepset", "evaluate@deepset", "plot"}, "no study, and no other run"
+    assert ran(output) == ALWAYS | {"train@deepset", "evaluate@deepset", "plot", "choose"}, "no study, no other run"
     new = [run for run in project.tracked() if run.data.tags["permset.digest"] not in before]
     assert sorted(run.data.tags["run"] for run in new) == ["comparison", "deepset"]
     assert {run.data.tags["dvc_experiment"] for run in new} == {"mean-pooling"}

@@ -162,8 +162,11 @@ def _file_name(path: str) -> str:
     return path
 
 
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
+
+
 class FileParams(CollectionParams):
-    path: Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
+    path: FilePath
     """relative to the project's root"""
     target: TargetKind
     """what is predicted: one of two classes, one of several, or real numbers"""

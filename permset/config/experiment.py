@@ -12,6 +12,7 @@ from permset.config.data import AnySource, BagFileParams, DrawnParams, FetchedPa
 from permset.config.mistakes import _line, describe, listed
 from permset.config.networks import mismatch, unaffordable
 from permset.config.parsing import parse
+from permset.config.predictions import PredictionParams, mistakes_of
 from permset.config.runs import RunParams, TrainParams
 from permset.config.studies import StudyParams
 
@@ -66,12 +67,14 @@ class Params(Strict):
     fetched: FetchedParams | None = None
     runs: Annotated[dict[Name, RunParams], Field(min_length=1)]
     studies: dict[Name, StudyParams] = Field(default_factory=dict)
+    predictions: dict[Name, PredictionParams] = Field(default_factory=dict)
+    """for bags in other files"""
 
     @property
     def to_fetch(self) -> dict[Path, str]:
         """Files and their hashes."""
         known = self.fetched.sha256 if self.fetched else {}
-        paths = {Path(file.path) for file in self.files.values()}
+        paths = {Path(file.path) for file in [*self.files.values(), *self.predictions.values()]}
         return {path: known[path.stem] for path in sorted(paths) if path.parent == Path("fetched")}
 
     @property
@@ -106,12 +109,14 @@ class Params(Strict):
             yield "tasks: empty, and so are files; add an entry to one of them"
         for name in self.tasks.keys() & self.files.keys():
             yield f"files.{name}: a task has this name too; give one of them another name"
-        for name, file in self.files.items():
-            folder, _, table = file.path.rpartition("/")
-            known = self.fetched.sha256 if self.fetched else {}
+        known = self.fetched.sha256 if self.fetched else {}
+        paths = {f"files.{name}.path": file.path for name, file in self.files.items()}
+        paths |= {f"predictions.{name}.path": chosen.path for name, chosen in self.predictions.items()}
+        for place, path in paths.items():
+            folder, _, table = path.rpartition("/")
             if folder == "fetched" and table.removesuffix(".csv") not in known:
                 there = listed(known) or "none"
-                yield f"files.{name}.path: fetched/ has only what fetched.sha256 lists ({there}); name another folder"
+                yield f"{place}: fetched/ has only what fetched.sha256 lists ({there}); name another folder"
         for name, run in self.runs.items():
             if run.task not in self.sources:
                 yield f"runs.{name}.task: no task is named {run.task!r}; choose one of: {listed(self.sources)}"
@@ -122,6 +127,7 @@ class Params(Strict):
         for name, task in self.tasks.items():
             if isinstance(task, DrawnParams) and sets > task.test_sets:
                 yield f"plots.batch_sets: {sets} is more than tasks.{name}.test_sets {task.test_sets}"
+        yield from mistakes_of(self.predictions, self.runs, self.files)
 
     def _mistakes_of_run(self, name: str, run: RunParams, source: AnySource) -> Iterator[tuple[str, str]]:
         place = f"runs.{name}"

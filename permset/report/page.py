@@ -25,6 +25,7 @@ from permset.report import answers, descriptions
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.findings import findings
 from permset.report.images import Figure, figure
+from permset.report.predictions import columns_of, rows_of
 from permset.report.tables import PUBLISHED, TEXT, Columns, Row, by_task, chosen, columns, limit, percent, warnings
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -51,6 +52,7 @@ def render(
     published: Rows,
     figures: Path,
     study_figures: Path,
+    predictions: Mapping[str, Mapping[str, Any]],
 ) -> str:
     """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -65,6 +67,7 @@ def render(
         seeds=params.seeds,
         tasks=[_task(name, params.task(name), rows, permutations, figures) for name, rows in tasks.items()],
         published=Table.of(PUBLISHED, published),
+        predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
     )
 

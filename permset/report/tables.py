@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 Row = Mapping[str, str]
 Columns = Mapping[str, Callable[[Row], str]]
 """titles, and what gives the cells below them"""
-TEXT = {"run", "method", "targets", "measured on", "verdict"}
+TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file"}
 # How the titles of the columns start that a small table has.
 SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -10,6 +10,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 from filelock import FileLock
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Run, RunStatus
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tqdm import tqdm
@@ -100,6 +102,12 @@ def _log(result: Result, run_id: str) -> None:
 def log_bags(name: str, x: np.ndarray, y: np.ndarray) -> None:
     """Log a test set as an input of the active run: its name, shapes and digest."""
     mlflow.log_input(mlflow.data.from_numpy(x, targets=y, name=name), context="test")
+
+
+def log_file(path: Path, sha256: str) -> None:
+    """Log a file of bags as an input of the active run, by its name and hash, without loading it."""
+    source = CodeDatasetSource({"path": str(path)})
+    mlflow.log_input(MetaDataset(source, name=path.name, digest=sha256[:32]), context="predict")
 
 
 def _provenance() -> dict[str, str]:

@@ -14,6 +14,7 @@ from permset.report.tables import markdown
 from permset.store.arrays import read_bags, read_collection, read_model
 from permset.store.files import is_present
 from permset.store.tables import read_csv, read_curves, read_json
+from permset.tracking.predictions import prediction_results
 from permset.tracking.store import STUDIES, Result, digest, flatten, seconds_of
 
 LOSSES = "loss", "loss_low", "loss_high"
@@ -27,10 +28,11 @@ ABOUT = "study", "run", "axis", "value", "learning_rate"
 
 
 def run_results(params: Params) -> Iterator[Result]:
-    """One for each run, and their comparison; the first run is made last, since MLflow lists the newest first."""
+    """One for each prediction and run, and the comparison; first runs last, since MLflow lists the newest first."""
     paths = {name: Path(f"results/evaluate/{name}.json") for name in params.runs}
     numbers = {name: read_json(path, f"evaluate@{name}")[name] for name, path in paths.items() if is_present(path)}
     losses = read_csv(Path("results/loss.csv"), "plot")
+    yield from prediction_results(params)
     for name in reversed(numbers):
         yield run_record(params, name, numbers[name], [row for row in losses if row["run"] == name])
     yield comparison_record()

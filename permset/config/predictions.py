@@ -1,0 +1,48 @@
+"""The schema of `predictions` in params.yaml: files of new bags, and the networks that predict for them."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import model_validator
+
+from permset.config.constraints import Name, Strict
+from permset.config.data import BagFileParams, FilePath
+from permset.config.mistakes import listed
+from permset.config.runs import RunParams
+
+
+class PredictionParams(Strict):
+    """New bags in a file like the one that a run was trained on: with its columns or arrays, labels or none."""
+
+    run: Name | None = None
+    """whose networks predict"""
+    best: Name | None = None
+    """or an entry of `files`, of whose runs the one predicts that is best on validation bags"""
+    path: FilePath
+    """relative to the project's root"""
+
+    @model_validator(mode="after")
+    def _one_run(self) -> "PredictionParams":
+        if (self.run is None) == (self.best is None):
+            got = "neither" if self.run is None else "both"
+            raise ValueError(f"must have run, or best with an entry of files, got {got}")
+        return self
+
+
+def mistakes_of(
+    predictions: Mapping[str, PredictionParams], runs: Mapping[str, RunParams], files: Mapping[str, BagFileParams]
+) -> Iterator[str]:
+    """What does not fit together, each with its place."""
+    usable = [name for name, run in runs.items() if run.task in files]
+    for name, chosen in predictions.items():
+        place = f"predictions.{name}"
+        if chosen.run is not None and chosen.run not in runs:
+            yield f"{place}.run: no run is named {chosen.run!r}; choose one of: {listed(usable) or 'none there yet'}"
+        elif chosen.run is not None and chosen.run not in usable:
+            task = runs[chosen.run].task
+            there = listed(usable) or "none there yet"
+            yield f"{place}.run: the bags of {task} come from no file; choose a run of an entry of files: {there}"
+        elif chosen.best is not None and chosen.best not in files:
+            there = listed(files) or "none there yet"
+            yield f"{place}.best: no entry of files is named {chosen.best!r}; choose one of: {there}"
+        elif chosen.best is not None and all(run.task != chosen.best for run in runs.values()):
+            yield f"{place}.best: no run has the task {chosen.best}; add one to runs"

@@ -1,0 +1,144 @@
+"""All networks of a run at once: what they say of a bag follows from the bag alone, to the last bit."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from permset.config.networks import ModelParams, SymmetrizerParams
+from permset.data.targets import BINARY, Binary, Classes, Real, Target
+from permset.networks.build import build_model
+from permset.networks.kernel_machine import KernelMachine
+from permset.networks.standardization import Standardized
+from permset.prediction.ensemble import Ensemble, Readings, padded_size
+from permset.reading.portions import Portion
+from permset.training.stack import stack
+
+DEEPSET = {
+    "kind": "deepset",
+    "element_widths": [13],
+    "element_activation": "silu",
+    "set_widths": [7],
+    "set_activation": "tanh",
+}
+MODELS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "pooled": (DEEPSET | {"pooling": ["sum", "mean", "max", "min", "lse"]}, None),
+    "attention": (DEEPSET | {"pooling": "attention"}, None),
+    "transformer": ({"kind": "set_transformer", "width": 8, "heads": 2, "blocks": 1}, None),
+    "svm": ({"kind": "svm", "statistics": ["mean", "max"], "penalty": 1.0}, None),
+    "mlp": ({"kind": "mlp", "widths": [9], "activation": "tanh"}, None),
+    "equivariant": ({"kind": "equivariant", "widths": [6], "activation": "relu"}, None),
+    "multichannel": ({"kind": "multichannel", "shapes": [[1, 8]], "activation": "silu"}, None),
+    "sorted": ({"kind": "mlp", "widths": [9], "activation": "relu"}, {"kind": "canonical", "order": "norm"}),
+    "sampled": (
+        {"kind": "mlp", "widths": [9], "activation": "relu"},
+        {"kind": "sampled_average", "group": {"kind": "symmetric"}, "samples": 3, "train_samples": 1, "seed": 0},
+    ),
+}
+LARGEST, CHANNELS = 21, 3
+
+
+def portion(sizes: list[int], seed: int = 0) -> Portion:
+    objects = np.random.default_rng(seed).normal(size=(sum(sizes), CHANNELS)).astype(np.float32)
+    return of_bags(np.split(objects, np.cumsum(sizes)[:-1]))
+
+
+def of_bags(bags: list[np.ndarray]) -> Portion:
+    sizes = np.array([len(bag) for bag in bags])
+    names = [f"bag {i}" for i in range(len(bags))]
+    return Portion(names, np.concatenate(bags), sizes, np.full((len(bags), 1), np.nan), 1.0)
+
+
+def ensemble(name: str, target: Target, networks: int = 3) -> Ensemble:
+    torch.manual_seed(0)
+    model, symmetrizer = MODELS[name]
+    chosen = TypeAdapter(ModelParams).validate_python(model)
+    wrapped = None if symmetrizer is None else TypeAdapter(SymmetrizerParams).validate_python(symmetrizer)
+    built = [build_model(chosen, wrapped, LARGEST, CHANNELS, target.outputs, True) for _ in range(networks)]
+    for network in built:
+        assert isinstance(network, Standardized)
+        network.mean = torch.rand(CHANNELS)
+        if isinstance(network.network, KernelMachine):
+            network.network.support = torch.randn(20, network.network.support.shape[1])
+            network.network.weight = torch.nn.Parameter(torch.randn(target.outputs, 20))
+    learnt, fitted = stack(built)
+    return Ensemble(built[0], {**learnt, **fitted}, target)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_prediction_follows_from_the_bag_alone_to_the_last_bit(name: str) -> None:
+    """Whatever bags are beside it, and how many."""
+    sizes = [int(size) for size in np.random.default_rng(1).integers(0, LARGEST + 1, 450)]
+    every, whole = portion(sizes), ensemble(name, Classes(3))
+    outputs = whole.outputs(every)
+    assert outputs.shape == (3, 450, 3)
+    assert outputs.isfinite().all()
+    assert len(outputs[0].unique(dim=0)) > 300
+    bags = np.split(every.objects, np.cumsum(sizes)[:-1])
+    assert torch.equal(whole.outputs(of_bags(bags[::-1])).flip(1), outputs)
+    for some in (slice(0, 1), slice(7, 8), slice(100, 317)):
+        assert torch.equal(whole.outputs(every[some]), outputs[:, some])
+
+
+def test_outputs_are_those_of_each_network_by_itself() -> None:
+    whole, bags = ensemble("pooled", BINARY), portion([4, 0, 9])
+    for i, outputs in enumerate(whole.outputs(bags)):
+        one = Ensemble(whole.network, {name: value[i : i + 1] for name, value in whole.state.items()}, BINARY)
+        torch.testing.assert_close(one.outputs(bags)[0], outputs)
+        alone = torch.from_numpy(bags.objects[4:13])
+        expected = torch.func.functional_call(
+            whole.network.eval(), {k: v[0] for k, v in one.state.items()}, alone[None]
+        )
+        torch.testing.assert_close(outputs[2:], expected)
+
+
+def test_a_bag_of_many_objects_is_taken_with_few_others() -> None:
+    """So that memory is bounded; and it is not cut off."""
+    sizes = [2, 30_000, 1, 3000]
+    bags, whole = portion(sizes), ensemble("pooled", BINARY)
+    outputs = whole.outputs(bags)
+    for i in range(4):
+        torch.testing.assert_close(whole.outputs(bags[i : i + 1]), outputs[:, i : i + 1], rtol=0, atol=0)
+    assert outputs[:, 1].std() > 0
+
+
+@pytest.mark.parametrize("size", [*range(70), 1000, 99_999])
+def test_padding_is_at_most_a_quarter(size: int) -> None:
+    padded = padded_size(size)
+    assert max(size, 1) <= padded <= max(1, 1.25 * size)
+    assert padded_size(padded) == padded
+
+
+@pytest.mark.parametrize("target", [Binary(("no", "yes")), Classes(3), Real(2)])
+def test_the_mean_and_the_spread_are_over_the_networks(target: Target) -> None:
+    whole, bags = ensemble("pooled", target), portion([4, 0, 9])
+    outputs = whole.outputs(bags).double()
+    if isinstance(target, Binary):
+        yes = 1 / (1 + np.exp(-outputs[..., 0].numpy()))
+        values = np.stack([1 - yes, yes], -1)
+    elif isinstance(target, Classes):
+        values = outputs.softmax(-1).numpy()
+    else:
+        values = outputs.numpy()
+    readings = whole.readings(bags)
+    np.testing.assert_allclose(readings.mean, values.mean(0))
+    np.testing.assert_allclose(readings.spread, np.sqrt(values.var(0) * 3 / 2))
+    if not isinstance(target, Real):
+        np.testing.assert_allclose(readings.mean.sum(1), 1)
+    assert np.isnan(ensemble("pooled", target, networks=1).readings(bags).spread).all(), "one network has no spread"
+
+
+def test_the_mean_can_be_scored_like_the_outputs_of_one_network() -> None:
+    mean = np.array([[0.25, 0.75], [1.0, 0.0], [0.0, 1.0]])
+    outputs = ensemble("pooled", BINARY).as_outputs(Readings(mean, mean))
+    assert outputs.shape == (3, 1)
+    assert outputs[0].item() == pytest.approx(math.log(3))
+    assert outputs.isfinite().all()
+    assert torch.sigmoid(outputs)[1:, 0].tolist() == pytest.approx([0, 1])
+    three = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    outputs = ensemble("pooled", Classes(3)).as_outputs(Readings(three, three))
+    np.testing.assert_allclose(outputs.softmax(1), three, atol=1e-12)
+    assert ensemble("pooled", Real(2)).as_outputs(Readings(mean, mean)).tolist() == mean.tolist()

@@ -1,0 +1,268 @@
+"""Predictions for the bags of a file, from the stages that read and train to the table: on a small project."""
+
+import contextlib
+import csv
+import itertools
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from permset import Absent, PermsetError
+from permset.config.experiment import load_params
+from permset.data.targets import BINARY
+from permset.evaluation.metrics import measure
+from permset.prediction import forecast
+from permset.prediction.forecast import open_forecast
+from permset.reading.csv_portions import csv_portions
+from permset.reading.portions import Portion
+from permset.store.tables import read_csv, write_json
+from stages.predict import predict
+from stages.read import read
+from stages.train import train
+
+ROOT = Path(__file__).parents[2]
+TINY = {"steps": 20, "batch_size": 10, "best_over": 10, "measure_every": 10, "measure_sets": 10}
+FOLDS = {"kind": "folds", "folds": 3, "repeats": 1, "validation": 0.2, "seed": 0}
+FRACTION = {"kind": "fraction", "test": 0.3, "validation": 0.2, "seed": 0}
+DEEPSET = {
+    "kind": "deepset",
+    "element_widths": [8],
+    "set_widths": [8],
+    "element_activation": "relu",
+    "set_activation": "relu",
+    "pooling": ["mean", "max"],
+}
+SIZES = np.random.default_rng(0).integers(0, 9, 60)
+
+
+def write_table(path: Path, sizes: Any = SIZES, labels: Any = None, seed: int = 0, extra: float = 0.0) -> None:
+    """Bags of (u, v); u is about 2 in bags of the label yes, and 0 in others; all by the bag's own number."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["v", "which", *([] if labels is None else ["what"]), "u"])
+        for i, size in enumerate(sizes):
+            draws = np.random.default_rng([seed, i])
+            label = [] if labels is None else [labels[i]]
+            shift = np.array([2 * (i % 2) + extra, 0])
+            for u, v in (draws.normal(size=(size, 2)) + shift).tolist() or [("", "")]:
+                writer.writerow([v, f"bag {i}", *label, u])
+
+
+ANSWERS = ["yes" if i % 2 else "no" for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("forecast")
+    write_table(folder / "mine.csv", labels=ANSWERS)
+    objects, targets = np.random.default_rng(1).normal(size=(SIZES.sum(), 2)), np.random.default_rng(2).random((60, 2))
+    for name, y in {"classes": np.arange(60) % 3, "real": targets * [1000, 1]}.items():
+        np.savez(folder / f"{name}.npz", objects=objects, sizes=SIZES, y=y)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    table = {"kind": "csv", "path": "mine.csv", "bag": "which", "label": "what", "target": "binary", "split": FOLDS}
+    params |= {
+        "seeds": 4,
+        "workers": 1,
+        "train": params["train"] | TINY,
+        "tasks": {},
+        "studies": {},
+        "files": {
+            "mine": table,
+            "classes": {"kind": "npz", "path": "classes.npz", "target": "classes", "split": FRACTION},
+            "real": {"kind": "npz", "path": "real.npz", "target": "real", "split": FRACTION},
+        },
+        "runs": {
+            "deepset": {"task": "mine", "model": DEEPSET},
+            "mlp": {"task": "mine", "model": {"kind": "mlp", "widths": [8], "activation": "relu"}},
+            "of_classes": {"task": "classes", "model": DEEPSET},
+            "of_reals": {"task": "real", "model": DEEPSET},
+        },
+        "predictions": {"march": {"run": "deepset", "path": "march.csv"}},
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    with contextlib.chdir(folder):
+        for name in params["files"]:
+            read(name)
+        for name in params["runs"]:
+            train(name)
+        yield folder
+
+
+def predicted(run: str = "deepset", path: str = "march.csv") -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """The stage's table and summary."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["predictions"] = {"march": {"run": run, "path": path}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    write_json(Path("results/chosen/march.json"), {"run": run, "task": None})
+    predict("march")
+    summary = json.loads(Path("results/predictions/march.json").read_text())
+    return read_csv(Path("results/predictions/march.csv"), "predict@march"), summary["march"]
+
+
+def test_every_bag_has_its_class_its_probabilities_and_their_spread(project: Path) -> None:
+    write_table(project / "march.csv", seed=1)
+    rows, summary = predicted()
+    assert list(rows[0]) == ["bag", "predicted", "probability of no", "probability of yes", "spread", "outside"]
+    assert [row["bag"] for row in rows] == [f"bag {i}" for i in range(60)]
+    for row in rows:
+        no, yes = float(row["probability of no"]), float(row["probability of yes"])
+        assert no + yes == pytest.approx(1, abs=1e-5)
+        assert row["predicted"] == ("yes" if yes > no else "no")
+        assert float(row["spread"]) > 0
+    filled = [row["predicted"] == answer for row, answer, size in zip(rows, ANSWERS, SIZES, strict=True) if size > 2]
+    assert np.mean(filled) > 0.8
+    outside = sum(bool(row["outside"]) for row in rows)
+    assert 0 < outside < 60
+    assert summary == {
+        "run": "deepset",
+        "task": "mine",
+        "file": "march.csv",
+        "networks": 3,
+        "bags": 60,
+        "outside": outside,
+        "labelled": 0,
+    }
+
+
+def test_predictions_have_the_same_bytes_however_the_file_is_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(project / "march.csv", seed=1)
+    predicted()
+    before = Path("results/predictions/march.csv").read_bytes()
+    for block, sets, numbers in ((90, 7, 10**6), (400, 1, 10**6), (1 << 20, 1000, 30)):
+        monkeypatch.setattr(forecast, "csv_portions", partial(csv_portions, block=block))
+        monkeypatch.setattr(forecast, "SETS", sets)
+        monkeypatch.setattr(forecast, "NUMBERS", numbers)
+        predicted()
+        assert Path("results/predictions/march.csv").read_bytes() == before
+
+
+def test_labels_are_scored_and_not_used(project: Path) -> None:
+    write_table(project / "march.csv", seed=1)
+    rows, _ = predicted()
+    labels = ["yes" if i % 3 else "no" for i in range(59)] + [""]
+    write_table(project / "march.csv", seed=1, labels=labels)
+    again, summary = predicted()
+    assert again == rows
+    assert summary["labelled"] == 59
+    right = [row["predicted"] == label for row, label in zip(rows, labels, strict=True) if label]
+    assert summary["accuracy"] == pytest.approx(np.mean(right))
+    assert 0 < summary["accuracy_low"] < summary["accuracy"] < summary["accuracy_high"] < 1
+    yes = np.array([float(row["probability of yes"]) for row in rows[:59]])
+    is_yes = np.array(labels[:59]) == "yes"
+    assert summary["loss"] == pytest.approx(-np.log(np.where(is_yes, yes, 1 - yes)).mean(), abs=1e-4)
+    pairs = yes[is_yes][:, None] - yes[~is_yes]
+    assert summary["auc"] == pytest.approx(((pairs > 0) + (pairs == 0) / 2).mean(), abs=1e-3)
+
+
+def test_bags_beyond_those_of_training_are_named(project: Path) -> None:
+    write_table(project / "march.csv", sizes=[3, 20], seed=1, extra=100)
+    rows, summary = predicted()
+    assert rows[0]["outside"].startswith("u 10")
+    assert rows[1]["outside"].startswith(f"objects 20 > {SIZES.max()}; ")
+    assert summary["outside"] == 2
+
+
+def test_a_network_of_fixed_size_refuses_larger_bags_in_one_line(project: Path) -> None:
+    write_table(project / "march.csv", seed=1)
+    rows, _ = predicted("mlp")
+    assert len(rows) == 60
+    kept = Path("results/predictions/march.csv").read_bytes()
+    write_table(project / "march.csv", sizes=[3, 9], seed=1)
+    expected = (
+        r"^march.csv: bag 'bag 1' has 9 objects, and mlp takes at most 8, as many as the largest bag of training; "
+    )
+    with pytest.raises(PermsetError, match=expected):
+        predicted("mlp")
+    assert Path("results/predictions/march.csv").read_bytes() == kept
+    assert sorted(path.name for path in Path("results/predictions").iterdir()) == ["march.csv", "march.json"]
+
+
+def test_a_mistake_late_in_the_file_leaves_nothing_behind(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(project / "march.csv", seed=1)
+    predicted()
+    kept = Path("results/predictions/march.csv").read_bytes()
+    with (project / "march.csv").open("a") as file:
+        file.write("1,bag 0,2\n")
+    monkeypatch.setattr(forecast, "csv_portions", partial(csv_portions, block=90))
+    monkeypatch.setattr(forecast, "SETS", 5)
+    with pytest.raises(PermsetError, match=r"^march.csv: line \d+: bag 'bag 0' has other rows, up to line \d"):
+        predicted()
+    assert Path("results/predictions/march.csv").read_bytes() == kept
+    assert sorted(path.name for path in Path("results/predictions").iterdir()) == ["march.csv", "march.json"]
+
+
+def test_classes_of_arrays_have_their_numbers(project: Path) -> None:
+    with np.load("classes.npz") as arrays:
+        np.savez("april.npz", objects=arrays["objects"], sizes=arrays["sizes"], y=arrays["y"].astype(float))
+    rows, summary = predicted("of_classes", "april.npz")
+    assert [name for name in rows[0] if name.startswith("prob")] == [f"probability of {i}" for i in range(3)]
+    shares = [max("012", key=lambda i: float(row[f"probability of {i}"])) for row in rows]
+    assert [row["predicted"] for row in rows] == shares
+    assert summary["accuracy"] == np.mean([int(row["predicted"]) == i % 3 for i, row in enumerate(rows)])
+    assert summary["networks"] == 4
+
+
+def test_real_targets_are_in_the_units_of_the_file(project: Path) -> None:
+    rows, summary = predicted("of_reals", "real.npz")
+    assert list(rows[0]) == [
+        "bag",
+        "predicted target 0",
+        "predicted target 1",
+        "spread of target 0",
+        "spread of target 1",
+        "outside",
+    ]
+    assert 100 < float(rows[0]["predicted target 0"]) < 1000
+    assert 0 < float(rows[0]["predicted target 1"]) < 1
+    with np.load("real.npz") as arrays:
+        errors = [abs(float(row["predicted target 0"]) - y[0]) for row, y in zip(rows, arrays["y"], strict=True)]
+    assert summary["targets"]["target 0"]["mae"] == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_the_interval_is_over_the_bags(project: Path) -> None:
+    write_table(project / "march.csv", seed=1, labels=ANSWERS)
+    opened = open_forecast(load_params(), "deepset", Path("march.csv"))
+    list(opened.rows("march"))
+    [(outputs, labels)] = opened.labelled
+    assert opened.summary()["accuracy_low"] == measure([(outputs, labels)], BINARY)["accuracy_low"]
+
+
+def test_rows_come_before_the_file_ends(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file without an end: no more is read than the next portion takes."""
+    taken = itertools.count()
+
+    def endless(*_: object) -> Iterator[Portion]:
+        for i in taken:
+            objects = np.zeros((30, 2), np.float32)
+            yield Portion([f"{i} {j}" for j in range(10)], objects, np.full(10, 3), np.full((10, 1), np.nan), 0.0)
+
+    monkeypatch.setattr(forecast, "csv_portions", endless)
+    monkeypatch.setattr(forecast, "SETS", 50)
+    rows = open_forecast(load_params(), "deepset", Path("march.csv")).rows("march")
+    assert len(list(itertools.islice(rows, 500))) == 500
+    assert next(taken) <= 60
+
+
+def test_a_run_that_was_trained_otherwise_is_refused(project: Path) -> None:
+    write_table(project / "march.csv")
+    whole = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(whole.replace("- 8", "- 9"))
+    with pytest.raises(
+        PermsetError, match=r"^models/deepset.pt: trained with other parameters; make it anew with: dvc"
+    ):
+        predicted()
+    Path("params.yaml").write_text(whole)
+
+
+def test_without_a_run_there_are_no_predictions(project: Path) -> None:
+    write_json(Path("results/chosen/march.json"), {"run": None, "task": "mine"})
+    with pytest.raises(Absent, match=r"^no run of mine has results here$"):
+        predict("march")
