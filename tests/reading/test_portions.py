@@ -1,6 +1,7 @@
 """Bags that are read some at a time are those of a whole file, wherever it is cut; a mistake is one line."""
 
 import csv
+import zipfile
 from collections.abc import Iterable
 from functools import reduce
 from operator import add
@@ -218,3 +219,13 @@ def test_portions_end_where_the_bags_say(tmp_path: Path, sets: int, numbers: int
         assert np.cumsum([len(portion) for portion in portions]).tolist() == ends
         assert np.array_equal(joined(portions).objects, np.concatenate(objects()))
         assert all(len(portion.objects) == portion.sizes.sum() for portion in portions)
+
+
+def test_an_array_that_is_longer_than_its_header_says_is_one_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "whole.npz", **FLAT)
+    path = tmp_path / "bags.npz"
+    with zipfile.ZipFile(tmp_path / "whole.npz") as whole, zipfile.ZipFile(path, "w") as longer:
+        for name in whole.namelist():
+            longer.writestr(name, whole.read(name) + bytes(8))
+    with pytest.raises(PermsetError, match=r"bags.npz: cannot be read \(\w+ is longer than its header says\)"):
+        joined(npz_portions(path, EXPECTED, "binary", 1))
