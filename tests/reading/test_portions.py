@@ -102,6 +102,7 @@ ROWS = ["a,bag,label,b", "1,x,no,2", "3,x,no,4", "5,y,yes,6", ",z,yes,"]
         (2, "3,x,no", "line 3: must have 4 fields like the header, got 3; complete or remove the row"),
         (2, "3,,no,4", "line 3, column 'bag': must not be empty; fill it in or remove the row"),
         (2, "3,  ,no,4", "line 3, column 'bag': must not be empty; fill it in or remove the row"),
+        (3, "5,y,yes,6\n7,x,no,8", "line 5: bag 'x' has other rows, up to line 3, and rows of a bag must follow one"),
         (4, "7,x,no,8", "line 5: bag 'x' has other rows, up to line 3, and rows of a bag must follow one another"),
     ],
 )
