@@ -15,7 +15,7 @@ from permset.networks.kernel_machine import KernelMachine
 from permset.networks.standardization import Standardized
 from permset.prediction.ensemble import Ensemble, Readings, padded_size
 from permset.reading.portions import Portion
-from permset.training.stack import stack
+from permset.training.stack import State, predict, stack
 
 DEEPSET = {
     "kind": "deepset",
@@ -81,6 +81,18 @@ def test_a_prediction_follows_from_the_bag_alone_to_the_last_bit(name: str) -> N
     assert torch.equal(whole.outputs(of_bags(bags[::-1])).flip(1), outputs)
     for some in (slice(0, 1), slice(7, 8), slice(100, 317)):
         assert torch.equal(whole.outputs(every[some]), outputs[:, some])
+
+
+def test_the_shape_in_which_a_bag_is_taken_follows_from_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+
+    def spy(network: torch.nn.Module, state: State, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(x.shape[:2]))
+        return predict(network, state, x, mask)
+
+    monkeypatch.setattr("permset.prediction.ensemble.predict", spy)
+    ensemble("pooled", BINARY).outputs(portion([17, 9, 2, 9, 0, 3000]))
+    assert sorted(shapes) == [(6, 3072), (200, 1), (200, 2), (200, 10), (200, 20)]
 
 
 def test_outputs_are_those_of_each_network_by_itself() -> None:

@@ -1,6 +1,7 @@
 """Bags that are read some at a time are those of a whole file, wherever it is cut; a mistake is one line."""
 
 import csv
+import zipfile
 from collections.abc import Iterable
 from functools import reduce
 from operator import add
@@ -101,6 +102,7 @@ ROWS = ["a,bag,label,b", "1,x,no,2", "3,x,no,4", "5,y,yes,6", ",z,yes,"]
         (2, "3,x,no", "line 3: must have 4 fields like the header, got 3; complete or remove the row"),
         (2, "3,,no,4", "line 3, column 'bag': must not be empty; fill it in or remove the row"),
         (2, "3,  ,no,4", "line 3, column 'bag': must not be empty; fill it in or remove the row"),
+        (3, "5,y,yes,6\n7,x,no,8", "line 5: bag 'x' has other rows, up to line 3, and rows of a bag must follow one"),
         (4, "7,x,no,8", "line 5: bag 'x' has other rows, up to line 3, and rows of a bag must follow one another"),
     ],
 )
@@ -218,3 +220,13 @@ def test_portions_end_where_the_bags_say(tmp_path: Path, sets: int, numbers: int
         assert np.cumsum([len(portion) for portion in portions]).tolist() == ends
         assert np.array_equal(joined(portions).objects, np.concatenate(objects()))
         assert all(len(portion.objects) == portion.sizes.sum() for portion in portions)
+
+
+def test_an_array_that_is_longer_than_its_header_says_is_one_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "whole.npz", **FLAT)
+    path = tmp_path / "bags.npz"
+    with zipfile.ZipFile(tmp_path / "whole.npz") as whole, zipfile.ZipFile(path, "w") as longer:
+        for name in whole.namelist():
+            longer.writestr(name, whole.read(name) + bytes(8))
+    with pytest.raises(PermsetError, match=r"bags.npz: cannot be read \(\w+ is longer than its header says\)"):
+        joined(npz_portions(path, EXPECTED, "binary", 1))
