@@ -43,7 +43,14 @@ def heal() -> None:
 def _is_of_dead_processes(running: Path) -> bool:
     """Whether it names processes, and none of them runs any more."""
     processes = re.findall(r'"pid": (\d+)', running.read_text()) if running.exists() else []
-    return bool(processes) and not any(psutil.pid_exists(int(process)) for process in processes)
+    return bool(processes) and not any(_runs_dvc(int(process)) for process in processes)
+
+
+def _runs_dvc(process: int) -> bool:
+    """The number of a process that is gone may have become that of another one."""
+    with suppress(psutil.Error):
+        return any("dvc" in part for part in psutil.Process(process).cmdline())
+    return False
 
 
 def _put_back(lock: Path) -> None:

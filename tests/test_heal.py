@@ -6,7 +6,9 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clone import ROOT
@@ -17,11 +19,13 @@ from permset.store.files import write
 from stages import heal as healing
 from stages.heal import LOCKS, RUNNING, heal
 
-HELD = {"read": {"/a": [{"pid": 1, "cmd": "dvc repro"}]}}
+
+def held_by(process: int) -> dict[str, Any]:
+    return {"read": {"/a": [{"pid": process, "cmd": "dvc repro"}]}}
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The locks of this project, committed, and one of a process that runs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(healing.time, "sleep", lambda seconds: None)
@@ -32,8 +36,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("add", "-A")
     git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "state")
     RUNNING.parent.mkdir(parents=True)
-    RUNNING.write_text(json.dumps(HELD))
-    return tmp_path
+    running = subprocess.Popen([sys.executable, "-c", "input()", "dvc"], stdin=subprocess.PIPE)
+    RUNNING.write_text(json.dumps(held_by(running.pid)))
+    yield tmp_path
+    running.communicate(b"\n")
 
 
 def git(*command: str) -> None:
@@ -62,10 +68,11 @@ def test_what_is_whole_or_absent_is_left_alone(project: Path, capsys: pytest.Cap
     changed = LOCKS[0].read_text().replace("size: ", "size: 1")
     LOCKS[0].write_text(changed)
     LOCKS[1].unlink()
+    held = RUNNING.read_text()
     heal()
     assert LOCKS[0].read_text() == changed, "results that are not committed are none of its business"
     assert not LOCKS[1].exists()
-    assert json.loads(RUNNING.read_text()) == HELD
+    assert RUNNING.read_text() == held
     assert capsys.readouterr().out == ""
 
 
@@ -84,7 +91,7 @@ def test_a_lock_that_was_never_whole_in_git_is_made_anew(
 def test_the_list_of_running_processes_is_made_anew(
     project: Path, capsys: pytest.CaptureFixture[str], size: int
 ) -> None:
-    RUNNING.write_text(json.dumps(HELD)[:size])
+    RUNNING.write_text(RUNNING.read_text()[:size])
     heal()
     assert not RUNNING.exists()
     assert capsys.readouterr().out == ".dvc/tmp/rwlock: cut off by a kill; removed, and DVC makes it anew\n"
@@ -102,7 +109,9 @@ def test_what_a_killed_process_was_reading_and_writing_is_forgotten(project: Pat
     dead = subprocess.Popen(["true"])
     dead.wait()
     killed = {"write": {"/b": {"pid": dead.pid, "cmd": "dvc repro"}}}
-    for running, is_kept in ((HELD | killed, True), ({"read": {}, "write": {}}, True), (killed, False)):
+    another = {"read": {"/c": [{"pid": os.getpid(), "cmd": "dvc repro"}]}}  # which has the number of a killed one
+    held = json.loads(RUNNING.read_text())
+    for running, is_kept in ((held | killed, True), ({"read": {}, "write": {}}, True), (killed | another, False)):
         RUNNING.write_text(json.dumps(running))
         heal()
         assert RUNNING.exists() == is_kept, running

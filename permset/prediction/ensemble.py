@@ -1,5 +1,6 @@
 """All networks of a run as one: their outputs for new bags, the mean over them, and how far they disagree."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -86,5 +87,7 @@ def padded_size(size: int) -> int:
 
 
 def _logarithm(shares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Finite also where a share is too small to be one."""
-    return shares.clamp(min=torch.finfo(shares.dtype).tiny).log()
+    """Finite also where a share is too small to be one. By the C library, whose bits are the same on all processors."""
+    least = torch.finfo(shares.dtype).tiny
+    logarithms = [math.log(max(share, least)) for share in shares.flatten().tolist()]
+    return torch.tensor(logarithms, dtype=shares.dtype).reshape(shares.shape)
