@@ -25,8 +25,11 @@ def read_npz(path: Path, kind: Any = "binary", most_bytes: int = MOST, **setting
     return read_npz_bags(path, kind, most_bytes=most_bytes, **settings)
 
 
-def said(path: Path, read: Callable[[], FlatBags]) -> str | None:
-    """The one line about a mistake, after the path, or None where there is none; any other exception gets through."""
+def said(path: Path, read: Callable[[], FlatBags], missing: bool = False) -> str | None:
+    """The one line about a mistake, after the path, or None where there is none; any other exception gets through.
+
+    Objects have no NaN, unless they may lack numbers.
+    """
     try:
         bags = read()
     except PermsetError as error:
@@ -36,7 +39,7 @@ def said(path: Path, read: Callable[[], FlatBags]) -> str | None:
         assert len(bags.sizes) == len(bags.targets) == len(bags.names)
         assert all(len(texts) == len(bags.names) for texts in bags.notes.values())
         assert (len(bags.channels), len(bags.outputs)) == (bags.objects.shape[1], bags.targets.shape[1])
-        assert np.isfinite(bags.objects).all()
+        assert (np.isfinite(bags.objects) | (np.isnan(bags.objects) & missing)).all()
         assert np.isfinite(bags.targets).all()
         return None
     assert len(message.splitlines()) == 1

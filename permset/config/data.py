@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, SetSize, Strict, one_or_several
-from permset.config.kinds import RealLoss, TargetKind
+from permset.config.kinds import Missing, RealLoss, TargetKind
 from permset.config.mistakes import show
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
@@ -174,6 +174,8 @@ class FileParams(CollectionParams):
     """of real targets"""
     max_megabytes: Count = 2000
     """of objects in memory; a larger file is refused"""
+    missing: Annotated[Missing, Field(exclude_if=lambda rule: rule == "refuse")] = "refuse"
+    """what becomes of a number that an object lacks: refused, or the mean over training with a channel that says so"""
 
 
 class NpzParams(FileParams):
@@ -192,6 +194,8 @@ class CsvParams(FileParams):
     """column of the target, the same in all rows of a bag; several for several real numbers"""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """columns of the channels; all others where they are not given"""
+    categories: list[str] = Field([], exclude_if=lambda columns: not columns)
+    """those of them that hold texts; each text is a channel, 1 for the objects that have it and 0 for all others"""
 
     @model_validator(mode="after")
     def _one_label(self) -> "CsvParams":

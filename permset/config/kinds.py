@@ -13,5 +13,7 @@ Order = Literal["lexicographic", "norm", "channels"]
 """in which objects are sorted; see permset/symmetry/symmetrizers.py"""
 Averaged = Literal["logits", "probabilities"]
 TargetKind = Literal["binary", "classes", "real"]
+Missing = Literal["refuse", "mean"]
+"""what becomes of a number, or a text, that an object lacks; see permset/reading/encoding.py"""
 RealLoss = Literal["squared", "absolute"]
 Schedule = Literal["constant", "cosine"]

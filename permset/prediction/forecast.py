@@ -1,7 +1,7 @@
 """A run's predictions for the bags of a file, row by row, and a summary of them all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from permset.evaluation.metrics import measure
 from permset.prediction.ensemble import Ensemble
 from permset.prediction.seen import Seen
 from permset.reading.csv_portions import csv_portions
+from permset.reading.encoding import Column, Encoding
 from permset.reading.npz_portions import npz_portions
 from permset.reading.portions import Expected, Portion, cut
 from permset.store.arrays import read_model
@@ -69,14 +70,19 @@ class Forecast:
         read = csv_portions(self.path, self.expected) if by_row else npz_portions(self.path, self.expected, kind)
         layout = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
         with tqdm(total=1.0, desc=title, leave=None, disable=None, bar_format=layout) as progress:
-            for portion in cut(read, SETS, NUMBERS):
+            encoding = self.expected.encoding
+            # As many channels, which is what memory holds.
+            numbers = NUMBERS * len(encoding.columns) // len(encoding.channels)
+            for portion in cut(read, SETS, numbers):
                 yield from self._rows_of(portion)
                 progress.set_postfix_str(f"{self.bags:,} bags")
                 progress.update(portion.share - progress.n)
 
     def _rows_of(self, portion: Portion) -> Iterator[list[Any]]:
         self._check_sizes(portion)
-        readings, outside = self.ensemble.readings(portion), self.seen.outside(portion)
+        outside = self.seen.outside(portion)
+        portion = replace(portion, objects=self.expected.encoding.encode(portion.objects))
+        readings = self.ensemble.readings(portion)
         known = ~np.isnan(portion.labels).any(1)
         if known.any():
             outputs = self.ensemble.as_outputs(readings)[known]
@@ -135,13 +141,15 @@ def open_forecast(params: Params, name: str, path: Path) -> Forecast:
     bags = Path(f"data/{chosen.task}.npz")
     with intact(bags, f"dvc repro -f read@{chosen.task}"), np.load(bags) as arrays:
         channels, outputs, classes = (arrays[kind].tolist() for kind in ("channels", "targets", "classes"))
+        plain = Encoding([Column(name) for name in channels])
+        encoding = Encoding.from_json(str(arrays["encoding"])) if "encoding" in arrays else plain
     return Forecast(
         path,
         name,
         chosen.task,
         source,
-        Expected(channels, outputs, classes, source.bag if isinstance(source, CsvParams) else ""),
+        Expected(encoding, outputs, classes, source.bag if isinstance(source, CsvParams) else ""),
         Ensemble(opened.network(), saved["state"], task.target),
-        Seen.of(task.split, channels),
+        Seen.of(task.split, encoding),
         None if chosen.takes_any_set_size else task.set_size,
     )

@@ -15,6 +15,7 @@ from permset.config.kinds import TargetKind
 from permset.config.mistakes import show
 
 LARGEST = float(np.finfo(np.float32).max)
+MISSING = "or set missing: mean in params.yaml"
 RANGE = f"a number between -{LARGEST:.3g} and {LARGEST:.3g}"
 
 
@@ -23,7 +24,7 @@ class FlatBags:
     """Bags one after another, without padding."""
 
     objects: Float[np.ndarray, "objects channels"]
-    """float32, those of the first bag first"""
+    """float32, those of the first bag first; NaN for what is missing, and an index for a text"""
     sizes: Int[np.ndarray, " sets"]
     """objects of each bag"""
     targets: Float[np.ndarray, "sets outputs"]
@@ -33,11 +34,13 @@ class FlatBags:
     classes: list[str]
     """the labels, sorted as numbers if all are numbers; none if the target is real"""
     channels: list[str]
-    """names of the objects' numbers"""
+    """names of the objects' columns"""
     outputs: list[str]
     """names of the targets' numbers"""
     notes: dict[str, list[str]]
     """texts of each bag, from columns that say something of it: its part of the split, or its group"""
+    texts: dict[str, list[str]]
+    """of each column that holds texts: those that the objects count"""
 
 
 def flat_bags(
@@ -50,10 +53,11 @@ def flat_bags(
     channels: list[str],
     outputs: list[str],
     notes: dict[str, list[str]],
+    texts: dict[str, list[str]] | None = None,
 ) -> FlatBags:
     if not len(objects):
         raise PermsetError(f"{path}: all {len(sizes)} bags are empty; expected objects in some")
-    return FlatBags(objects, sizes, targets, names, classes, channels, outputs, notes)
+    return FlatBags(objects, sizes, targets, names, classes, channels, outputs, notes, texts or {})
 
 
 def by_class(

@@ -14,9 +14,19 @@ from jaxtyping import Bool, Float, Int, Integer, Shaped
 from numpy.lib import format as npy
 
 from permset import PermsetError
-from permset.config.kinds import TargetKind
+from permset.config.kinds import Missing, TargetKind
 from permset.config.mistakes import show
-from permset.reading.checks import RANGE, FlatBags, and_more, as_float32, by_class, flat_bags, reading, too_large
+from permset.reading.checks import (
+    MISSING,
+    RANGE,
+    FlatBags,
+    and_more,
+    as_float32,
+    by_class,
+    flat_bags,
+    reading,
+    too_large,
+)
 
 LAYOUTS = ({"x", "y"}, {"x", "mask", "y"}, {"objects", "sizes", "y"})
 """arrays of an .npz"""
@@ -26,13 +36,19 @@ NPZ_DAMAGE = (*HEADER_DAMAGE, EOFError, LZMAError, OSError, OverflowError, Syste
 
 
 def read_npz_bags(
-    path: Path, kind: TargetKind, *, most_bytes: int, notes: Mapping[str, Sequence[str]] | None = None
+    path: Path,
+    kind: TargetKind,
+    *,
+    most_bytes: int,
+    notes: Mapping[str, Sequence[str]] | None = None,
+    missing: Missing = "refuse",
 ) -> FlatBags:
     """Either x (sets, n, channels), y and, if bags are padded, mask (sets, n); or objects (total, channels), sizes, y.
 
     y is (sets,), or (sets, outputs) if real; what lies where the mask is false may be anything. `notes` are arrays
-    (sets,) of texts or whole numbers, each with the texts that may stand there, or none for any. PermsetError for a
-    file that is not so, or an array of which takes more than `most_bytes` (objects as float32).
+    (sets,) of texts or whole numbers, each with the texts that may stand there, or none for any. An object may have NaN
+    unless `missing` refuses it. PermsetError for a file that is not so, or an array of which takes more than
+    `most_bytes` (objects as float32).
     """
     notes = notes or {}
     with reading(path, NPZ_DAMAGE, "save it anew with np.savez(path, x=x, y=y)"):
@@ -42,10 +58,10 @@ def read_npz_bags(
     if "x" in arrays:
         x = arrays["x"]
         mask = arrays.get("mask", np.ones(x.shape[:2], bool))
-        objects, sizes = _checked(path, "x", x, bags, mask)[mask], mask.sum(1)
+        objects, sizes = _checked(path, "x", x, bags, mask, missing)[mask], mask.sum(1)
     else:
         sizes = _sizes(path, arrays["sizes"], len(arrays["objects"]))
-        objects = _checked(path, "objects", arrays["objects"], np.repeat(bags, sizes))
+        objects = _checked(path, "objects", arrays["objects"], np.repeat(bags, sizes), missing=missing)
     classes: list[str] = []
     if y.dtype.kind == "U":
         if (blank := np.strings.strip(y) == "").any():
@@ -179,16 +195,22 @@ def _checked(
     array: Shaped[np.ndarray, "rows *rest"],
     bags: Int[np.ndarray, " rows"],
     mask: Bool[np.ndarray, "rows n"] | None = None,
+    missing: Missing = "refuse",
 ) -> Float[np.ndarray, "rows *rest"]:
-    """An array of an .npz as float32; PermsetError for what is no finite number there, except where a mask is false."""
+    """An array of an .npz as float32; PermsetError for what is no finite number there, except where a mask is false,
+    or what is missing may be.
+    """
     numbers = as_float32(array)
     wrong = ~np.isfinite(numbers)
     if mask is not None:
         wrong &= mask[..., None]
+    if missing != "refuse":
+        wrong &= ~np.isnan(numbers)
     if wrong.any():
         place = np.unravel_index(wrong.argmax(), wrong.shape)
         where = f"{name}[{', '.join(map(str, place))}] of bag {bags[place[0]]}"
         others = len(np.unique(bags[wrong.reshape(len(bags), -1).any(1)])) - 1
         more = and_more(others, "bag")
-        raise PermsetError(f"{path}: {where} must be {RANGE}, got {array[place]}; correct it or remove the bag{more}")
+        remedy = f"correct it or remove the bag{f', {MISSING}' if np.isnan(array[place]) and name != 'y' else ''}"
+        raise PermsetError(f"{path}: {where} must be {RANGE}, got {array[place]}; {remedy}{more}")
     return numbers

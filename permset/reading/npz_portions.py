@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Shaped
 from numpy.lib import format as npy
 
 from permset import PermsetError
-from permset.config.kinds import TargetKind
+from permset.config.kinds import Missing, TargetKind
 from permset.config.mistakes import listed, show
 from permset.reading.checks import RANGE, as_float32, reading
 from permset.reading.npz import LAYOUTS, NPZ_DAMAGE, _check_headers, _sizes
@@ -32,11 +32,10 @@ def npz_portions(path: Path, expected: Expected, kind: TargetKind, rows: int = R
         arrays = _arrays(path, archive, kind)
         main = arrays.get("objects", arrays.get("x"))
         assert main is not None  # in every layout
-        if main.shape[-1] != len(expected.channels):
+        columns = len(expected.encoding.columns)
+        if main.shape[-1] != columns:
             got = f"got {main.shape[-1]}"
-            raise PermsetError(
-                f"{path}: {main.name} must have {len(expected.channels)} channels as training had, {got}"
-            )
+            raise PermsetError(f"{path}: {main.name} must have {columns} channels as training had, {got}")
         dense = main.name == "x"
         if dense:
             sizes = np.full(main.shape[0], main.shape[1])
@@ -55,7 +54,7 @@ def npz_portions(path: Path, expected: Expected, kind: TargetKind, rows: int = R
             else:
                 counts = sizes[start:end]
                 objects = main.take(int(counts.sum()))
-            checked = _numbers(path, main.name, objects, np.repeat(names, counts))
+            checked = _numbers(path, main.name, objects, np.repeat(names, counts), expected.encoding.missing)
             y = (
                 arrays["y"].take(end - start)
                 if "y" in arrays
@@ -111,10 +110,16 @@ def _arrays(path: Path, archive: zipfile.ZipFile, kind: TargetKind) -> dict[str,
 
 
 def _numbers(
-    path: Path, name: str, objects: Shaped[np.ndarray, "objects channels"], bags: Shaped[np.ndarray, " objects"]
+    path: Path,
+    name: str,
+    objects: Shaped[np.ndarray, "objects channels"],
+    bags: Shaped[np.ndarray, " objects"],
+    missing: Missing,
 ) -> Float[np.ndarray, "objects channels"]:
     numbers = as_float32(objects)
     wrong: Bool[np.ndarray, "objects channels"] = ~np.isfinite(numbers)
+    if missing != "refuse":
+        wrong &= ~np.isnan(numbers)
     if wrong.any():
         row, channel = np.unravel_index(wrong.argmax(), wrong.shape)
         got = f"got {objects[row, channel]}; correct it or remove the bag"

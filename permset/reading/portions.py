@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from permset.reading.checks import parse_number
+from permset.reading.encoding import Encoding
 
 UNKNOWN = -1.0
 """stands for a label that is none of the classes"""
@@ -17,8 +18,8 @@ UNKNOWN = -1.0
 class Expected:
     """What a file of new bags must have in common with the one that a task was read from."""
 
-    channels: Sequence[str]
-    """names of the objects' numbers; in a CSV file, columns"""
+    encoding: Encoding
+    """of the objects' columns"""
     outputs: Sequence[str]
     """of the targets' numbers; in a CSV file, columns, which it may have or not"""
     classes: Sequence[str]
@@ -32,8 +33,8 @@ class Portion:
     """Some bags of a file, in their order there, without padding."""
 
     names: list[str]
-    objects: Float[np.ndarray, "objects channels"]
-    """float32, those of the first bag first"""
+    objects: Float[np.ndarray, "objects columns"]
+    """float32, those of the first bag first; not yet encoded"""
     sizes: Int[np.ndarray, " sets"]
     labels: Float[np.ndarray, "sets outputs"]
     """float64, a class by its index; NaN where a bag has none"""

@@ -44,5 +44,5 @@ def test_of_many_rows_without_a_number_the_others_are_counted(tmp_path: Path, wr
         line = said(tmp_path / name, lambda path=tmp_path / name, read=read: read(path))
         assert line is not None
         more = {1: "", 2: f" (and 1 more {what})", 43: f" (and 42 more {what}s)"}[wrong]
-        assert line.endswith(("remove the bag" if what == "bag" else "remove the row") + more)
+        assert line.endswith(f"remove the {what}, or set missing: mean in params.yaml{more}")
         assert "bag 5 must" in line or "line 7, column 'y'" in line

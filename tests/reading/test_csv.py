@@ -95,6 +95,29 @@ def test_rows_of_a_bag_say_the_same_wherever_they_stand(folder: Path, rows: list
     assert said == {"a": ("ann", "train"), "b": ("bob", "test"), "c": ("ann", "test")}
 
 
+MIXED = """bag,label,price,colour
+a,yes,1.5,red
+b,no,,blue
+a,yes,nan,
+c,no,,
+"""
+TEXTS: dict[str, Any] = {"categories": ["colour"], "missing": "mean"}
+
+
+@pytest.mark.parametrize("block", [csv_bags.BLOCK, 40])
+def test_texts_are_counted_and_what_is_missing_is_no_number(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_bags, "BLOCK", block)
+    (tmp_path / "bags.csv").write_text(MIXED)
+    bags = read_csv(tmp_path / "bags.csv", **TEXTS)
+    assert bags.channels == ["price", "colour"]
+    assert bags.sizes.tolist() == [2, 1, 0]
+    assert np.array_equal(np.isnan(bags.objects), [[False, False], [True, True], [True, False]])
+    assert bags.objects[0, 0] == 1.5
+    assert [bags.texts["colour"][int(bags.objects[row, 1])] for row in (0, 2)] == ["red", "blue"]
+
+
 CSV_MISTAKES: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "empty": ("", {}, "empty; expected a header"),
     "blank": ("\n\r\n", {}, "empty; expected a header"),
@@ -201,6 +224,52 @@ CSV_MISTAKES: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         {"notes": NOTES},
         "line 6, column 'part': must be one of train, test, got 'Test'; correct it",
     ),
+    "texts without a number": (
+        MIXED,
+        {"categories": ["colour"]},
+        "line 3, column 'price': must be a number between -3.4e+38 and 3.4e+38, got nothing; correct or remove the "
+        "row, or set missing: mean in params.yaml (and 1 more row)",
+    ),
+    "nan without leave": (MIXED.replace(",,b", ",2,b"), {"categories": ["colour"]}, "got 'nan'; correct or remove the"),
+    "text missing": (
+        MIXED.replace("nan", "2").replace(",,b", ",2,b"),
+        {"categories": ["colour"]},
+        "line 4, column 'colour': must be a text, got nothing; correct or remove the row, or set missing: mean",
+    ),
+    "text blank": (
+        MIXED.replace("blue", " "),
+        TEXTS,
+        "line 3, column 'colour': must be a text, got nothing",
+    ),
+    "texts as numbers": (
+        MIXED,
+        {"missing": "mean"},
+        "line 2, column 'colour': must be a number between -3.4e+38 and 3.4e+38, got 'red'; correct or remove the row, "
+        "or list a column of texts under categories in params.yaml (and 1 more row)",
+    ),
+    "date": (
+        GOOD + "d,no,2024-03-01,1\n",
+        {},
+        "got '2024-03-01'; write a date as a number, such as days since the first one, or leave the column out of",
+    ),
+    "date and time": (GOOD + "d,no,1.3.2024 10:15,1\n", {}, "write a date as a number"),
+    "infinite where numbers may be missing": (GOOD + "d,no,inf,1\n", {"missing": "mean"}, "got 'inf'; correct or"),
+    "label missing where numbers may be": (
+        GOOD + "d,,1,\n",
+        {"missing": "mean"},
+        "line 6, column 'label': must not be empty; fill it in or remove the row; bags without labels belong in a file",
+    ),
+    "real label missing where numbers may be": (
+        "bag,label,x\na,nan,1\n",
+        {"kind": "real", "missing": "mean"},
+        "line 2, column 'label': must be a number between -3.4e+38 and 3.4e+38, got 'nan'; correct or remove the row",
+    ),
+    "category that is no feature": (
+        MIXED,
+        {"categories": ["colour"], "features": ["price"]},
+        "column 'colour' of categories must be one of the features; add it to them",
+    ),
+    "category that is no column": (MIXED, {"categories": ["color"]}, "line 1: no column 'color'; there are 4"),
     "too large": (
         GOOD,
         {"most_bytes": 23},
@@ -230,6 +299,14 @@ def test_any_bytes_are_a_csv_or_told_not_to_be(folder: Path, content: bytes, kin
     path = folder / "any.csv"
     path.write_bytes(content)
     said(path, lambda: read_csv(path, kind))
+
+
+@settings(max_examples=200)
+@given(mutated(MIXED.encode(), b',"\n\r \x000129.-eabnan\xef\xbb\xbf'))
+def test_any_bytes_are_a_csv_with_texts_or_told_not_to_be(folder: Path, content: bytes) -> None:
+    path = folder / "any.csv"
+    path.write_bytes(content)
+    said(path, lambda: read_csv(path, **TEXTS), missing=True)
 
 
 @settings(max_examples=200)

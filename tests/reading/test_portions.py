@@ -14,13 +14,15 @@ from bag_files import read_csv, read_npz
 
 from permset import PermsetError
 from permset.reading.csv_portions import csv_portions
+from permset.reading.encoding import UNSEEN, Column, Encoding, fit
 from permset.reading.npz_portions import npz_portions
 from permset.reading.portions import Expected, Portion, codes_of, cut
 
 SIZES = [3, 0, 1, 40, 2, 0, 7]
 LABELS = ["yes", "no", "yes", "yes", "no", "no", "yes"]
-EXPECTED = Expected(["a", "b"], ["label"], ["no", "yes"], "bag")
-REAL = Expected(["a", "b"], ["u", "v"], [], "bag")
+PLAIN = Encoding([Column("a"), Column("b")])
+EXPECTED = Expected(PLAIN, ["label"], ["no", "yes"], "bag")
+REAL = Expected(PLAIN, ["u", "v"], [], "bag")
 
 
 def objects() -> list[np.ndarray]:
@@ -69,13 +71,81 @@ def test_columns_come_by_name_and_others_are_left_out(tmp_path: Path) -> None:
 
 def test_a_bag_may_have_no_label_and_a_number_may_be_written_in_another_way(tmp_path: Path) -> None:
     write_table(tmp_path / "bags.csv", labels=["1", "", "1.0", "01", "2", "2e0", ""])
-    codes = joined(csv_portions(tmp_path / "bags.csv", Expected(["a", "b"], ["label"], ["1", "2"], "bag"))).labels
+    codes = joined(csv_portions(tmp_path / "bags.csv", Expected(PLAIN, ["label"], ["1", "2"], "bag"))).labels
     assert np.array_equal(codes[:, 0], [0, np.nan, 0, 0, 1, 1, np.nan], equal_nan=True)
     assert np.array_equal(codes_of(["1", "one", None, "x"], ["1", "one"]), [0, 1, np.nan, -1], equal_nan=True)
     write_table(tmp_path / "bags.csv", ("a", "b", "bag", "v", "u"))
     labels = joined(csv_portions(tmp_path / "bags.csv", REAL)).labels
     assert labels[:, 0].tolist() == list(range(7))
     assert np.isnan(labels[:, 1]).all()
+
+
+MIXED = """bag,colour,price,label
+x,red,1,no
+x,,2,no
+y,blue,,yes
+z,,,no
+u,red,3,yes
+u,teal,4,yes
+"""
+
+
+@pytest.mark.parametrize("block", [30, 50, 1 << 20])
+def test_texts_and_missing_numbers_are_read_as_in_training(tmp_path: Path, block: int) -> None:
+    """teal is in a test bag alone."""
+    (tmp_path / "bags.csv").write_text(MIXED)
+    whole = read_csv(tmp_path / "bags.csv", categories=["colour"], missing="mean")
+    encoding, values = fit(whole, "mean", np.array([True, True, True, False]))
+    bags = joined(csv_portions(tmp_path / "bags.csv", Expected(encoding, ["label"], ["no", "yes"], "bag"), block))
+    assert np.array_equal(bags.objects, values, equal_nan=True)
+    assert bags.objects[-1].tolist() == [UNSEEN, 4]
+    assert bags.sizes.tolist() == [2, 1, 0, 2]
+    assert encoding.encode(bags.objects).tolist() == [
+        [0, 1, 0, 1, 0],
+        [0, 0, 1, 2, 0],
+        [1, 0, 0, 1.5, 1],
+        [0, 1, 0, 3, 0],
+        [0, 0, 0, 4, 0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("v,red,red,no", "line 8, column 'price': must be a number"),
+        ('v," ",1,no', "line 8, column 'colour': must be a text, got nothing"),
+        ("v,red,inf,no", "line 8, column 'price': must be a number between -3.4e+38 and 3.4e+38, got 'inf'"),
+        ("u,,,no", "line 8: no features, but bag 'u' has other rows"),
+    ],
+)
+def test_a_mistake_among_texts_is_one_line(tmp_path: Path, row: str, expected: str) -> None:
+    path = tmp_path / "bags.csv"
+    path.write_text(f"{MIXED}{row}\n")
+    encoding = Encoding([Column("price"), Column("colour", ["blue", "red"])], "mean")
+    with pytest.raises(PermsetError) as told:
+        joined(csv_portions(path, Expected(encoding, ["label"], ["no", "yes"], "bag")))
+    assert str(told.value).startswith(f"{path}: {expected}")
+
+
+def test_arrays_may_lack_numbers_where_training_did(tmp_path: Path) -> None:
+    x = np.array([[[1, np.nan], [2, 3]], [[4, 5], [6, 7]]])
+    np.savez(tmp_path / "bags.npz", x=x, y=np.array([0, 1]))
+    whole = read_npz(tmp_path / "bags.npz", missing="mean")
+    encoding, values = fit(whole, "mean", np.array([True, True]))
+    assert encoding.channels == ["channel 0", "channel 1", "channel 1 missing"]
+    bags = joined(npz_portions(tmp_path / "bags.npz", Expected(encoding, ["target"], ["0", "1"]), "binary"))
+    assert np.array_equal(bags.objects, values, equal_nan=True)
+    assert encoding.encode(values)[:, 1:].tolist() == [[5, 1], [3, 0], [5, 0], [7, 0]]
+    with pytest.raises(PermsetError, match=r"x of bag 0, channel 1, must be a number"):
+        joined(npz_portions(tmp_path / "bags.npz", Expected(PLAIN, ["target"], ["0", "1"]), "binary"))
+    with pytest.raises(PermsetError, match=r"x\[0, 0, 1\] of bag 0 must be a number"):
+        read_npz(tmp_path / "bags.npz")
+    x[0, 0, 1] = np.inf
+    np.savez(tmp_path / "bags.npz", x=x, y=np.array([0, 1]))
+    with pytest.raises(PermsetError, match="must be a number"):
+        read_npz(tmp_path / "bags.npz", missing="mean")
+    with pytest.raises(PermsetError, match="must be a number"):
+        joined(npz_portions(tmp_path / "bags.npz", Expected(encoding, ["target"], ["0", "1"]), "binary"))
 
 
 ROWS = ["a,bag,label,b", "1,x,no,2", "3,x,no,4", "5,y,yes,6", ",z,yes,"]
@@ -150,7 +220,7 @@ def test_arrays_are_read_as_whole_ones_are(tmp_path: Path, rows: int, save: Any,
         path = tmp_path / f"{name}.npz"
         save(path, **arrays, **y)
         classes = ["no", "yes"] if labels is LABELS else ["0", "1"]
-        found = joined(npz_portions(path, Expected(["channel 0", "channel 1"], ["target"], classes), "binary", rows))
+        found = joined(npz_portions(path, Expected(PLAIN, ["target"], classes), "binary", rows))
         assert found.names == [str(i) for i in range(7)]
         assert np.array_equal(found.objects, np.concatenate(bags))
         assert found.objects.dtype == np.float32
