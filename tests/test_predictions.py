@@ -30,16 +30,19 @@ def entries(page: str) -> dict[str, Any]:
 
 
 def write_baskets(path: Path, count: int, label: bool = True, largest: int = 12) -> None:
-    """Returned baskets have higher prices."""
+    """Returned baskets have higher prices, and more shoes; one weight of ten is missing, and one kind of 20."""
     draws = np.random.default_rng(count)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["basket", *(["returned"] if label else []), "price", "weight"])
+        writer.writerow(["basket", *(["returned"] if label else []), "price", "weight", "kind"])
         for basket in range(count):
             returned = draws.random() < 0.5
             for _ in range(draws.integers(1, largest + 1)):
-                price, weight = draws.gamma(2, 12 if returned else 6), draws.gamma(2, 1)
-                writer.writerow([basket, *(["yes" if returned else "no"] * label), f"{price:.2f}", f"{weight:.2f}"])
+                price, weight = draws.gamma(2, 10 if returned else 7), f"{draws.gamma(2, 1):.2f}"
+                kind = draws.choice(["food", "toy", "shoes"], p=[0.4, 0.2, 0.4] if returned else [0.5, 0.4, 0.1])
+                kind = "sofa" if not label and draws.random() < 0.01 else kind
+                weight, kind = weight if draws.random() < 0.9 else "", kind if draws.random() < 0.95 else ""
+                writer.writerow([basket, *(["yes" if returned else "no"] * label), f"{price:.2f}", weight, kind])
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     write_baskets(project.root / "april.csv", 200)
     project.params |= {"tasks": {}, "studies": {}} | entries("README.md")
     table = project.params["files"]["baskets"]
-    project.params["files"]["musk1"] = table | {"path": "fetched/musk1.csv", "bag": "bag", "label": "label"}
+    project.params["files"]["musk1"] = table | {
+        "path": "fetched/musk1.csv",
+        "bag": "bag",
+        "label": "label",
+        "categories": [],
+    }
     project.params["runs"]["musk"] = project.params["runs"]["baskets_deepset"] | {"task": "musk1"}
     project.params["predictions"] |= {
         "april": {"run": "baskets_deepset", "path": "april.csv"},
@@ -78,6 +86,7 @@ def test_the_walk_ends_with_a_row_for_each_new_bag(project: Project) -> None:
     summary = json.loads((project.root / "results/predictions/march.json").read_text())["march"]
     assert summary["outside"] == sum(bool(row["outside"]) for row in rows)
     assert 10 < sum(row["outside"].startswith("objects 1") for row in rows) <= summary["outside"] < 150
+    assert 3 < sum("kind unseen" in row["outside"] for row in rows) < 40
     scored = json.loads((project.root / "results/predictions/april.json").read_text())["april"]
     assert scored["labelled"] == 200
     assert 0.7 < scored["accuracy_low"] < scored["accuracy"]
@@ -139,12 +148,15 @@ def test_only_what_is_new_is_predicted(project: Project) -> None:
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ("basket,prize,weight\n1,2,3\n", "error: march.csv: line 1: no column 'price', as training had; there are 3,"),
         (
-            "basket,price,weight\n1,2,3\n2,2,3\n1,2,3\n",
+            "basket,prize,weight,kind\n1,2,3,toy\n",
+            "error: march.csv: line 1: no column 'price', as training had; there are",
+        ),
+        (
+            "basket,price,weight,kind\n1,2,3,toy\n2,2,3,toy\n1,2,,toy\n",
             "error: march.csv: line 4: bag '1' has other rows, up to line 2",
         ),
-        ("basket,price,weight\n1,2,high\n", "error: march.csv: line 2, column 'weight': must be a number"),
+        ("basket,price,weight,kind\n1,2,high,toy\n", "error: march.csv: line 2, column 'weight': must be a number"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(project: Project, table: str, expected: str) -> None:

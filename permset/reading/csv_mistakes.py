@@ -91,9 +91,7 @@ def _check_numbers(where: str, columns: Columns, fields: dict[str, str]) -> None
             continue
         if name in columns.categories:
             if not text.strip():
-                raise PermsetError(
-                    f"{where}, column {show(name)}: must be a text, got nothing; correct or remove the row, {MISSING}"
-                )
+                raise PermsetError(f"{where}, column {show(name)}: must be a text, got nothing; {_hint('')}")
         elif not abs(parse_number(text)) <= LARGEST:
             expected, got = f"must be {RANGE}", show(text) if text else "nothing"
             remedy = "correct or remove the row" if name in labels else _hint(text)
