@@ -45,7 +45,10 @@ def plot_studies() -> None:
         )
         if study.curves:
             curves = read_csv(Path(f"results/studies/{name}_curves.csv"), f"study@{name}")
-            figures[f"{name}_curves"] = study_curves_figure(curves, study.axis, {run: named[run] for run in tasks})
+            unit = "nats" if table[0]["accuracy"] else ""
+            figures[f"{name}_curves"] = study_curves_figure(
+                curves, study.axis, {run: named[run] for run in tasks}, unit
+            )
     files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
     for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
         write(FIGURES / name, partial(save, figure))

@@ -22,6 +22,11 @@ Labels = Float[Tensor, "*#seeds sets targets"]
 Scores = Float[Tensor, "*seeds"]
 
 
+def class_name(label: str) -> str:
+    """Of a class in a sentence, where a number alone would say nothing."""
+    return f"class {label}" if label.isdigit() else label
+
+
 @dataclass(frozen=True)
 class Binary:
     """One of two classes. The one output is a logit, of which `torch.sigmoid` is the probability of class 1."""
@@ -47,7 +52,7 @@ class Binary:
 
     def meanings(self, outputs: Float[Tensor, "sets outputs"]) -> list[str]:
         """What the reading of each bag is."""
-        return [f"probability of {self.names[1]}"] * len(outputs)
+        return [f"probability of {class_name(self.names[1])}"] * len(outputs)
 
     def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:
         """The labels (sets,) of each of the machines that together make a support-vector machine."""
@@ -82,7 +87,7 @@ class Classes:
 
     def meanings(self, outputs: Float[Tensor, "sets outputs"]) -> list[str]:
         """What the reading of each bag is."""
-        names = self.names or [f"class {i}" for i in range(self.outputs)]
+        names = [class_name(name) for name in self.names or map(str, range(self.outputs))]
         return [f"probability of {names[likeliest]}" for likeliest in outputs.argmax(-1).tolist()]
 
     def columns(self, labels: Float[Tensor, "sets targets"]) -> list[Tensor]:

@@ -22,7 +22,9 @@ def batch_figure(
     known: Mapping[str, Sequence[str]],
     task: str,
 ) -> Figure:
-    """A row for each bag, a cell for each object, coloured by one channel; zero is white, and no object is grey.
+    """A row for each bag, a cell for each object, coloured by one channel; no object is grey.
+
+    Zero is white, or the value next to it where all are further from it than from one another.
 
     `known` has the names of `classes` and `channels`, where bags come with any.
     """
@@ -31,12 +33,11 @@ def batch_figure(
     for row, i in enumerate(order):
         image[row, : len(bags[i])] = bags[i][:, 0]
     present = image[np.isfinite(image)]
-    low, high = min(0.0, present.min(initial=0)), max(0.0, present.max(initial=0))
-    if low == high:
-        high = 1.0
-    largest = max(-low, high)
+    low, high, white = _range(present)
+    largest = max(white - low, high - white)
     # Half of the colours where all values have one sign, so that a colour means the same in all pictures.
-    shades = mpl.colormaps["RdBu_r"](np.linspace(0.5 + 0.5 * low / largest, 0.5 + 0.5 * high / largest, 256))
+    ends = 0.5 + 0.5 * (low - white) / largest, 0.5 + 0.5 * (high - white) / largest
+    shades = mpl.colormaps["RdBu_r"](np.linspace(*ends, 256))
     colours = mpl.colors.ListedColormap(shades).with_extremes(bad=ABSENT)
     figure = Figure(figsize=(WIDTH, 2.0 + 0.26 * len(bags)))
     axes = figure.subplots()
@@ -59,6 +60,15 @@ def batch_figure(
     absent = "; grey: no object" if len({len(bag) for bag in bags}) > 1 else ""
     caption(figure, title, f"Bags are sorted by what is to be predicted, at their left{absent}.")
     return figure
+
+
+def _range(present: Float[np.ndarray, " objects"]) -> tuple[float, float, float]:
+    """From which value to which colours go, and which one is white."""
+    low, high = (float(present.min()), float(present.max())) if len(present) else (0.0, 0.0)
+    white = min(max(low, 0.0), high)
+    if not 0 < high - low < abs(white):
+        low, high, white = min(0.0, low), max(0.0, high), 0.0
+    return low, high if low < high else 1.0, white
 
 
 def targets(y: Float[np.ndarray, "sets targets"], known: Mapping[str, Sequence[str]]) -> list[str]:

@@ -194,8 +194,11 @@ def _beside(axes: Axes, row: Mapping[str, Any], column: str, name: str, look: Lo
 
 
 @styled
-def study_curves_figure(rows: Rows, axis: str, named: Mapping[str, str]) -> Figure:
-    """Loss along the training for each value of a study's axis, one panel per run: mean over seeds."""
+def study_curves_figure(rows: Rows, axis: str, named: Mapping[str, str], unit: str) -> Figure:
+    """Loss along the training for each value of a study's axis, one panel per run: mean over seeds.
+
+    `unit` is that of the loss, or empty.
+    """
     values = list(dict.fromkeys(row["value"] for row in rows))
     wide = min(len(named), 2)
     deep = -(-len(named) // wide)
@@ -227,7 +230,7 @@ def study_curves_figure(rows: Rows, axis: str, named: Mapping[str, str]) -> Figu
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
         axes.set_title(textwrap.fill(named[run], 30))
     for axes in panels[::wide]:
-        axes.set_ylabel("loss")
+        axes.set_ylabel(f"loss ({unit})" if unit else "loss")
     note = f"Mean over seeds; solid: validation bags, labelled by the {axis_name(axis)}; dotted: training bags."
     caption(figure, leaders(lowest, "loss", LABELS["validation_loss"]), note)
     label_ends(figure, ends)

@@ -87,6 +87,8 @@ def test_a_reading_has_the_name_of_what_it_is() -> None:
     assert three.meanings(outputs) == ["probability of oak", "probability of fir"]
     assert two.meanings(outputs[:, :1]) == ["probability of yes"] * 2
     assert one.meanings(outputs[:, :1]) == ["mass"] * 2
+    assert Binary(("0", "1")).meanings(outputs[:, :1]) == ["probability of class 1"] * 2
+    assert Classes(3, ("7", "8", "9")).meanings(outputs) == ["probability of class 8", "probability of class 9"]
     assert Classes(3).meanings(outputs) == ["probability of class 1", "probability of class 2"]
     assert (Real(1).meanings(outputs), Binary().meanings(outputs[:1])) == (["target"] * 2, ["probability of class 1"])
 

@@ -37,6 +37,14 @@ def test_zero_is_white_and_signs_are_opposite_whatever_the_range() -> None:
     assert blue[2] > 2 * blue[0]
 
 
+def test_values_far_from_zero_are_told_apart() -> None:
+    """Those of a channel between 0.9 and 1 were all of one red."""
+    for far, near, drawn in ((1.0, 0.9, picture([1.0, 0.9])), (-1.0, -0.9, picture([-1.0, -0.9]))):
+        assert min(colour(drawn, near)[:3]) > 0.95
+        assert max(colour(drawn, far)[:3]) < 0.5
+    assert min(colour(picture([1.0, 1.0]), 0.0)[:3]) > 0.95, "nothing is to be told apart"
+
+
 @pytest.mark.parametrize(
     ("y", "known", "rows", "label"),
     [

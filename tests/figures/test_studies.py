@@ -88,7 +88,8 @@ def test_curves_say_which_value_ends_lowest() -> None:
         for value, loss in zip(("100", "1000"), losses, strict=True)
         for step in ("1", "2")
     ]
-    figure = study_curves_figure(rows, "train.data", {run: NAMES[run] for run in ("a", "b")})
+    figure = study_curves_figure(rows, "train.data", {run: NAMES[run] for run in ("a", "b")}, "nats")
+    assert figure.axes[0].get_ylabel() == "loss (nats)"
     assert "MLP, with 1,000 training bags, has the lowest loss on validation bags, 0.2" in words(figure)
     assert faults(figure) == []
 
@@ -113,7 +114,7 @@ def test_all_runs_of_a_study_are_in_its_figures_and_can_be_read(name: str, tmp_p
     assert all(name in text for name in named.values())
     assert all(len(axes.lines) + len(axes.collections) > 0 for axes in figure.axes), "no empty panel"
     curves = study_curves_figure(
-        read_csv(tmp_path / f"{name}_curves.csv", "study"), study.axis, {run: named[run] for run in tasks}
+        read_csv(tmp_path / f"{name}_curves.csv", "study"), study.axis, {run: named[run] for run in tasks}, ""
     )
     assert faults(curves) == []
     text = words(curves)
