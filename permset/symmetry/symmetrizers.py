@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from permset import PermsetError
 from permset.config.kinds import Averaged, Order
 from permset.config.networks import AVERAGED_AT_MOST
-from permset.data.elementary import log_sum_exp
 from permset.data.masks import Mask, resize, without_padding
 from permset.symmetry.arrangements import arrangements
+from permset.symmetry.averages import Mean, mean_of
 from permset.symmetry.groups import PermutationGroup
 
 Objects = Float[Tensor, "*batch n c"]
@@ -131,7 +130,7 @@ class GroupAverage(SetNetwork):
         if permutations is None and not objects.numel():  # No bags: one arrangement gives the outputs their shape.
             permutations = torch.arange(self.group.degree, device=x.device).expand(*x.shape[:-2], 1, -1)
         if permutations is not None:
-            return _mean(_on_objects(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
+            return mean_of(_on_objects(self.network, _arrange(objects, permutations), mask is not None), self.averaged)
         bags, patterns, bag_of = _distinct(objects.reshape(-1, *objects.shape[-2:]), sort=self.group.is_symmetric)
         kinds, kind_of = np.unique(patterns, axis=0, return_inverse=True)
         means, places = [], []
@@ -147,7 +146,7 @@ class GroupAverage(SetNetwork):
         self, bags: Float[Tensor, "sets n c"], pattern: Integer[np.ndarray, " n"], masked: bool
     ) -> Float[Tensor, "sets outputs"]:
         """The average for bags whose equal objects are in the same places."""
-        mean = _Mean(self.averaged)
+        mean = Mean(self.averaged)
         size = max(1, self.at_once // len(bags))
         for elements in arrangements(self.group, pattern, size):
             p = torch.as_tensor(elements.astype(np.int64), device=bags.device)
@@ -186,8 +185,8 @@ class SampledGroupAverage(SetNetwork):
         x, mask = resize(x, mask, self.group.degree)
         objects, masked = _with_mask(x, mask), mask is not None
         if permutations is not None:
-            return _mean(_on_objects(self.network, _arrange(objects, permutations), masked), self.averaged)
-        mean = _Mean(self.averaged)
+            return mean_of(_on_objects(self.network, _arrange(objects, permutations), masked), self.averaged)
+        mean = Mean(self.averaged)
         for p in self.permutations.split(ELEMENTS_AT_ONCE):
             mean.add(_on_objects(self.network, objects[..., p, :], masked))
         return mean.logits()
@@ -261,44 +260,6 @@ def _call(network: nn.Module, x: Objects, mask: Mask | None) -> Logits:
 def _arrange(x: Float[Tensor, "*batch n c"], permutations: Permutations) -> Float[Tensor, "*batch k n c"]:
     shape = *permutations.shape, x.shape[-1]
     return x.unsqueeze(-3).expand(shape).gather(-2, permutations.unsqueeze(-1).expand(shape))
-
-
-def _mean(logits: Float[Tensor, "*batch k outputs"], averaged: Averaged) -> Logits:
-    mean = _Mean(averaged)
-    mean.add(logits)
-    return mean.logits()
-
-
-class _Mean:
-    """The mean of logits, or the logit of the mean probability, over elements that come some at a time.
-
-    Probabilities are summed by their logarithms, which tell apart those that round to 0 or 1.
-    """
-
-    def __init__(self, averaged: Averaged):
-        self.averaged = averaged
-        self.count = self.outputs = 0
-        self.total: Tensor | None = None
-
-    def add(self, logits: Float[Tensor, "*batch k outputs"]) -> None:
-        term = logits.sum(-2) if self.averaged == "logits" else log_sum_exp(_log_probabilities(logits), -2)
-        add = torch.add if self.averaged == "logits" else torch.logaddexp
-        self.total = term if self.total is None else add(self.total, term)
-        self.count, self.outputs = self.count + logits.shape[-2], logits.shape[-1]
-
-    def logits(self) -> Logits:
-        assert self.total is not None, "a group has an element"
-        if self.averaged == "logits":
-            return self.total / self.count
-        # The logit is log p − log(1 − p), in which the count cancels out.
-        return self.total[..., :1] - self.total[..., 1:] if self.outputs == 1 else self.total - math.log(self.count)
-
-
-def _log_probabilities(logits: Logits) -> Float[Tensor, "*batch classes"]:
-    """Log-probabilities of classes 1 and 0 from one logit, or of each class from its logit."""
-    if logits.shape[-1] == 1:
-        return F.logsigmoid(torch.cat([logits, -logits], -1))
-    return logits.log_softmax(-1)
 
 
 def _draw(group: PermutationGroup, num_sets: int, k: int, generator: torch.Generator) -> Int[Tensor, "sets k n"]:
