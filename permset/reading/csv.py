@@ -5,12 +5,13 @@ A fast library reads the file. Only if that finds something wrong is it read aga
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.csv as fast_csv  # type: ignore[import-untyped]
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from permset import PermsetError
 from permset.config.kinds import Missing, TargetKind
@@ -45,7 +46,7 @@ def read_csv_bags(
     with reading(path, CSV_DAMAGE, "save it as CSV in UTF-8, a header and then a row an object"):
         columns = _columns(path, bag, labels, features, kind, notes or {}, categories, missing)
         try:
-            return _read_table(path, columns, most_bytes)
+            return _bags(path, columns, _read_rows(path, columns, most_bytes))
         except (pa.ArrowException, WrongError) as error:
             raise_first_mistake(path, columns)
             raise ValueError(error) from error  # The two readers may differ on what is no proper CSV.
@@ -92,10 +93,26 @@ def _columns(
     return Columns(header, bag, list(labels), list(features), kind, notes, categories, missing)
 
 
-def _read_table(path: Path, columns: Columns, most_bytes: int) -> FlatBags:
-    """The fast reader, a block at a time; WrongError or pa.ArrowException for whatever is wrong in a row."""
-    real = columns.kind == "real"
-    of_bags = [columns.bag, *columns.notes]
+@dataclass(frozen=True)
+class _Rows:
+    """All rows of a table, in their order."""
+
+    objects: Float[np.ndarray, "objects features"]
+    """of the rows that have one"""
+    words: Int[np.ndarray, "rows notes"]
+    """the bag, and notes on it, by their indices among `known`"""
+    labels: Shaped[np.ndarray, "rows outputs"]
+    empty: Bool[np.ndarray, " rows"]
+    """whether a row has no object"""
+    known: Mapping[str, dict[str, int]]
+    """the texts in each column that holds any but labels, in order of first appearance"""
+    classes: dict[str, int]
+    """labels, where they are texts"""
+
+
+def _read_rows(path: Path, columns: Columns, most_bytes: int) -> _Rows:
+    """A block at a time; WrongError or pa.ArrowException for whatever is wrong in a row by itself."""
+    real, of_bags = columns.kind == "real", [columns.bag, *columns.notes]
     numbers = [name for name in columns.features if name not in columns.categories]
     texts = [*of_bags, *columns.categories]
     known: dict[str, dict[str, int]] = {name: {} for name in texts}
@@ -129,33 +146,42 @@ def _read_table(path: Path, columns: Columns, most_bytes: int) -> FlatBags:
     if not known[columns.bag]:
         raise WrongError("no rows")
     objects, words, labels, empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    blocks.clear()
-    bag = words[:, 0]
+    return _Rows(objects, words, labels, empty, known, classes)
+
+
+def _bags(path: Path, columns: Columns, rows: _Rows) -> FlatBags:
+    """WrongError where rows contradict each other, or a text is none that may stand there."""
+    bag = rows.words[:, 0]
     first = np.unique(bag, return_index=True)[1]
-    targets = labels[first]
+    targets, words = rows.labels[first], rows.words[first]
     if (
-        (targets[bag] != labels).any()
-        or (words[first][bag] != words).any()
-        or (empty & (np.bincount(bag)[bag] > 1)).any()
+        (targets[bag] != rows.labels).any()
+        or (words[bag] != rows.words).any()
+        or (rows.empty & (np.bincount(bag)[bag] > 1)).any()
     ):
         raise WrongError("rows of a bag contradict each other")
-    if any(not text.strip() for codes in (classes, *(known[name] for name in of_bags)) for text in codes):
+    _check_texts(columns, rows)
+    classes = list(rows.classes)
+    if columns.kind != "real":
+        targets, classes = by_class(path, classes, targets[:, 0], columns.kind)
+    pairs = zip([columns.bag, *columns.notes], words.T, strict=True)
+    notes = {name: np.array([*rows.known[name]], dtype=object)[chosen].tolist() for name, chosen in pairs}
+    names = notes.pop(columns.bag)
+    of_object = bag[~rows.empty]
+    objects = rows.objects[np.argsort(of_object, kind="stable")]
+    sizes = np.bincount(of_object, minlength=len(names))
+    texts = {name: [*rows.known[name]] for name in columns.categories}
+    return flat_bags(path, objects, sizes, targets, names, classes, columns.features, columns.labels, notes, texts)
+
+
+def _check_texts(columns: Columns, rows: _Rows) -> None:
+    notes = [rows.known[name] for name in (columns.bag, *columns.notes)]
+    if any(not text.strip() for texts in (rows.classes, *notes) for text in texts):
         raise WrongError("a bag, label or note is missing")
-    if any(text and not text.strip() for name in columns.categories for text in known[name]):
+    if any(text and not text.strip() for name in columns.categories for text in rows.known[name]):
         raise WrongError("a text is blank")
-    if any(allowed and not known[name].keys() <= set(allowed) for name, allowed in columns.notes.items()):
+    if any(allowed and not rows.known[name].keys() <= set(allowed) for name, allowed in columns.notes.items()):
         raise WrongError("a note is none of those allowed")
-    names = list(classes)
-    if not real:
-        targets, names = by_class(path, names, targets[:, 0], columns.kind)
-    bag = bag[~empty]
-    objects = objects[np.argsort(bag, kind="stable")]
-    pairs = zip(of_bags, words[first].T, strict=True)
-    notes = {name: np.array([*known[name]], dtype=object)[chosen].tolist() for name, chosen in pairs}
-    bags = notes.pop(columns.bag)
-    sizes = np.bincount(bag, minlength=len(bags))
-    written = {name: [*known[name]] for name in columns.categories}
-    return flat_bags(path, objects, sizes, targets, bags, names, columns.features, columns.labels, notes, written)
 
 
 def _features(
