@@ -60,7 +60,7 @@ def _level(ranked: Rows, score: str) -> str:
     """What the others are to the best on the same test bags, if one is the best."""
     best = [shown(row[score], score) for row in ranked]
     verdicts = [row.get("against_best") for row in ranked[1:]]
-    if None in verdicts or best.count(best[0]) > 1:
+    if best.count(best[0]) > 1:
         return ""
     equal, undecided = verdicts.count("equal"), verdicts.count("undecided")
     parts = [f"{_of(equal, len(verdicts))} {'is' if equal == 1 else 'are'} practically equal to it"] if equal else []
