@@ -129,6 +129,7 @@ def region_of_errors(targets: Float[np.ndarray, "bags targets"]) -> float:
     For accuracy, a point is a hundredth of all there is; this is the same for errors. Of several targets it is the mean
     over them in deviations, as the score is.
     """
+    targets = targets.astype(np.float64)
     errors = np.abs(targets - np.median(targets, axis=0)).mean(0)
     if targets.shape[1] > 1:
         spread = targets.std(0)
