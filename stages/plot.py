@@ -1,4 +1,4 @@
-"""plot: what all runs gave → results/summary.csv, loss.csv, figures/*.{png,svg} and metrics/*.json"""
+"""plot: what all runs gave → results/{summary,comparisons,loss}.csv, figures/*.{png,svg} and metrics/*.json"""
 
 import math
 from functools import partial
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from permset.config.experiment import Params, load_params
+from permset.evaluation.comparisons import REGION, Comparison, both_ways, comparisons, region_of_errors
 from permset.evaluation.intervals import Scores, shortfalls
 from permset.figures import training as plots
 from permset.figures.bags import batch_figure, digits_figure
@@ -73,8 +74,8 @@ def plot() -> None:
     ]
     tasks = dict.fromkeys(row["task"] for row in rows)
     by_task = {task: [row for row in rows if row["task"] == task] for task in tasks}
-    for of_task in by_task.values():
-        compare(of_task)
+    pairs = [(task, *pair) for task, of_task in by_task.items() for pair in compare(task, of_task)]
+    write_csv(Path("results/comparisons.csv"), ["task", *Comparison._fields], pairs)
     for row in rows:
         row["targets"] = "; ".join(_errors(name, of_target) for name, of_target in row.get("targets", {}).items())
     write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
@@ -103,20 +104,34 @@ def plot() -> None:
     keep_only(FIGURES, files)
 
 
-def compare(rows: list[dict[str, Any]]) -> None:
-    """Add to each run of a task by how much it falls short of the best one on the same test bags."""
-    scores = {}
+def compare(task: str, rows: list[dict[str, Any]]) -> list[Comparison]:
+    """Every pair of runs of a task; adds to each run what it is against the best one, and by how much it falls short.
+
+    All are tested on the same bags.
+    """
+    scores = {row["run"]: read_scores(row["run"]) for row in rows}
+    more_is_better = rows[0]["score"] == "accuracy"
+    pairs = comparisons(scores, REGION if more_is_better else read_region(task), more_is_better)
+    chances = both_ways({(pair.run, pair.other): pair.chances for pair in pairs})
+    gaps = shortfalls(scores, more_is_better)
+    best = max(rows, key=lambda row: row[row["score"]] * (1 if more_is_better else -1))["run"]
     for row in rows:
-        path = Path(f"results/scores/{row['run']}.npz")
-        with intact(path, f"dvc repro -f evaluate@{row['run']}"), np.load(path) as arrays:
-            scores[row["run"]] = Scores(
-                arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"])
-            )
-    found = shortfalls(scores, more_is_better=rows[0]["score"] == "accuracy")
-    for row in rows:
-        row["behind"], row["behind_low"], row["behind_high"] = (
-            None if math.isnan(end) else end for end in found[row["run"]]
-        )
+        gap = (None if math.isnan(end) else end for end in gaps[row["run"]])
+        row["behind"], row["behind_low"], row["behind_high"] = gap
+        row["against_best"] = None if row["run"] == best else chances[row["run"], best].verdict
+    return pairs
+
+
+def read_scores(run: str) -> Scores:
+    path = Path(f"results/scores/{run}.npz")
+    with intact(path, f"dvc repro -f evaluate@{run}"), np.load(path) as arrays:
+        return Scores(arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"]))
+
+
+def read_region(task: str) -> float:
+    path = Path(f"data/{task}.npz")
+    with intact(path, f"dvc repro -f {task}"), np.load(path) as arrays:
+        return region_of_errors(arrays["y"])
 
 
 def write_metrics(rows: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from permset.report.comparisons import pairs_of
 from permset.report.findings import decay, findings
 from permset.report.tables import by_task, markdown, published
 from permset.store.files import write
@@ -14,8 +15,9 @@ HEADLINE = "gaussian_deepset", "gaussian_sampled_average", "gaussian_mlp"
 
 def readme() -> None:
     runs = read_csv(Path("results/summary.csv"), "plot")
+    pairs = pairs_of(read_csv(Path("results/comparisons.csv"), "plot"))
     headline = markdown([row for row in runs if row["run"] in HEADLINE])
-    said = "".join(f"- {finding.sentence}\n" for finding in findings(by_task(runs)))
+    said = "".join(f"- {finding.sentence}\n" for finding in findings(by_task(runs), pairs))
     fill(Path("README.md"), {"headline": headline, "findings": said, "results": markdown(runs)})
     papers = read_csv(Path("published/results/comparison.csv"), "compare")
     fill(Path("docs/published.md"), {"published": published(papers), "decay": f"{decay(papers)}\n"})

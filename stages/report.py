@@ -11,6 +11,7 @@ from stages import run
 
 def report() -> None:
     params, summary = load_params(), read_csv(Path("results/summary.csv"), "plot")
+    comparisons = read_csv(Path("results/comparisons.csv"), "plot")
     permutations = {
         row["run"]: read_csv(Path(f"results/permutations/{row['run']}.csv"), f"evaluate@{row['run']}")
         for row in summary
@@ -18,12 +19,12 @@ def report() -> None:
     tables = {name: Path(f"results/studies/{name}.csv") for name in params.studies}
     studies = {name: read_csv(path, f"study@{name}") for name, path in tables.items() if is_present(path)}
     # No dependency of the stage in studies/dvc.yaml: DVC would run the published pipeline anew before each report.
-    comparison = Path("published/results/comparison.csv")
-    published = read_csv(comparison, "compare") if comparison.is_file() else []
+    papers = Path("published/results/comparison.csv")
+    published = read_csv(papers, "compare") if papers.is_file() else []
     figures = Path("results/figures"), Path("results/study_figures")
     answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}
     predictions = {name: read_json(path, f"predict@{name}")[name] for name, path in answers.items() if is_present(path)}
-    page = render(params, summary, permutations, studies, published, *figures, predictions)
+    page = render(params, summary, comparisons, permutations, studies, published, *figures, predictions)
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,8 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert table["deepset"]["num_params"] == "62"
     assert table["deepset"]["verdict"] == "invariant"
     assert table["mlp"]["verdict"] == "not invariant"
+    pairs = read_csv(project.root / "results/comparisons.csv", "plot")
+    assert [(pair["run"], pair["other"]) for pair in pairs] == list(combinations(table, 2))
     for name in (
         "curves_unit_sum",
         "loss_unit_sum",
@@ -126,6 +129,7 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert figures_of_studies == set(TINY_STUDIES)
     page = (project.root / "results/report.html").read_text()
     assert all(f'<h3 id="{study}">' in page for study in TINY_STUDIES)
+    assert 'id="table-comparisons-unit_sum"' in page
     orders = (project.root / "results/permutations/deepset.csv").read_text().splitlines()
     assert len(orders) == 5
 
@@ -152,6 +156,7 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert deepset.data.params["model.element_widths"] == "[5, 5, 1]"
     assert {name.partition("/")[0] for name in deepset.data.metrics} == {"test", "cost", "invariance", "train"}
     assert runs["comparison"].data.metrics == {}
+    assert (project.root / f"mlruns/{runs['comparison'].info.run_id}/artifacts/results/comparisons.csv").is_file()
     assert deepset.info.end_time - deepset.info.start_time == pytest.approx(1000 * seconds_of_training(project), abs=1)
     assert deepset.data.tags["verdict"] == "invariant"
     assert len(deepset.data.tags["git_commit"]) == 40

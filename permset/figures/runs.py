@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from permset.figures.looks import Look
-from permset.figures.sentences import HIGHER_IS_BETTER, leaders, shown, verdicts
+from permset.figures.sentences import HIGHER_IS_BETTER, leaders, listed, shown, verdicts
 from permset.figures.styles import LABELS, WIDTH, caption, log_where_it_spans, styled
 
 Rows = Sequence[Mapping[str, Any]]
@@ -57,16 +57,22 @@ def accuracy_figure(rows: Rows, named: Mapping[str, str], known: Mapping[str, Lo
 
 
 def _level(ranked: Rows, score: str) -> str:
-    """How many runs cannot be told from the best on the same test bags, if one is the best."""
+    """What the others are to the best on the same test bags, if one is the best."""
     best = [shown(row[score], score) for row in ranked]
-    behind = [row["behind_low"] for row in ranked[1:] if row.get("behind_low") is not None]
-    if len(behind) < len(best) - 1 or best.count(best[0]) > 1:
+    verdicts = [row.get("against_best") for row in ranked[1:]]
+    if best.count(best[0]) > 1:
         return ""
-    times = sum(low <= 0 for low in behind)
-    verb = "ties" if times == 1 else "tie"
-    if times and times == len(behind):
-        return f"; on the same bags {'the other ties' if times == 1 else 'all others tie'} with it"
-    return f"; on the same bags {times} of the other {len(behind)} {verb} with it" if times else ""
+    equal, undecided = verdicts.count("equal"), verdicts.count("undecided")
+    parts = [f"{_of(equal, len(verdicts))} {'is' if equal == 1 else 'are'} practically equal to it"] if equal else []
+    if undecided:
+        parts.append(f"{undecided if equal else _of(undecided, len(verdicts))} may be as good")
+    return f"; on the same bags {listed(parts)}" if parts else ""
+
+
+def _of(times: int, others: int) -> str:
+    if times == others:
+        return "the other" if times == 1 else "all others"
+    return f"{times} of the other {others}"
 
 
 @styled

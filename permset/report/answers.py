@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import stdtrit
 
+from permset.evaluation.comparisons import REGION, correlated_t
 from permset.figures.sentences import listed
-from permset.report.tables import percent
+from permset.report.tables import are, percent
 
 Rows = Sequence[Mapping[str, str]]
 # Pooled values that differ by no more than this, relative to their size, agree to the rounding of float32 data.
@@ -33,6 +33,36 @@ class MeasuredPoint:
     @property
     def num_params(self) -> int:
         return int(self.rows[0]["num_params"])
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Runs of a study by their regrets of the same seeds, on the same test bags.
+
+    How much these bags favour a run is in no table of a study, so that what is said holds on them.
+    """
+
+    level: Sequence[str]
+    """the run of the least mean, and those that are practically equal to it"""
+    undecided: Sequence[str]
+    """those of which it is not known whether they are worse"""
+
+    @classmethod
+    def of(cls, regrets: Mapping[str, Float[np.ndarray, " seeds"]]) -> "Ranking":
+        best, *others = sorted(regrets, key=lambda run: regrets[run].mean())
+        verdicts = {run: correlated_t(regrets[run] - regrets[best]).chances().verdict for run in others}
+        level, undecided = ([run for run in others if verdicts[run] == which] for which in ("equal", "undecided"))
+        return cls([best, *level], undecided)
+
+    @property
+    def has_winner(self) -> bool:
+        return len(self.level) == 1 and not self.undecided
+
+    @property
+    def doubts(self) -> str:
+        return f", and it is undecided whether {listed(self.undecided)} {are(self.undecided)} worse" * bool(
+            self.undecided
+        )
 
 
 def points_of(rows: Rows) -> list[MeasuredPoint]:
@@ -98,13 +128,14 @@ def channel_reduction(points: Sequence[MeasuredPoint]) -> str:
     for run, line in runs_of(points).items():
         saturated = [point.mean("initial_saturated") for point in line]
         regret = [point.mean("regret") for point in line]
-        regrets[run] = float(np.mean(regret))
+        regrets[run] = np.mean([point["regret"] for point in line], axis=0)
         parts.append(
             f"With {run}, {_span(percent(min(saturated), 0), percent(max(saturated), 0))} of the outputs are saturated "
             f"before training, and the regret after it is {_span(f'{min(regret):.3f}', f'{max(regret):.3f}')}."
         )
-    best, worst = min(regrets, key=regrets.__getitem__), max(regrets, key=regrets.__getitem__)
-    return f"On average over all widths and depths, {best} does best and {worst} worst. {' '.join(parts)}"
+    ranking = Ranking.of(regrets)
+    verb = "does best" if ranking.has_winner else "leads" if len(ranking.level) == 1 else "do equally well"
+    return f"On average over all widths and depths, {listed(ranking.level)} {verb}{ranking.doubts}. {' '.join(parts)}"
 
 
 def fresh_or_fixed(points: Sequence[MeasuredPoint]) -> str:
@@ -128,25 +159,32 @@ def sample_efficiency(points: Sequence[MeasuredPoint], tasks: Mapping[str, str])
         on_task = [point for point in points if tasks[point.run] == task]
         wins = []
         for value in dict.fromkeys(point.value for point in on_task):
-            least, *others = sorted((p for p in on_task if p.value == value), key=lambda point: point.mean("regret"))
-            level = [least, *(point for point in others if _overlap(least["regret"], point["regret"]))]
-            verb = "wins" if len(level) == 1 else "tie"
-            regrets = _span(*(f"{point.mean('regret'):.4f}" for point in (least, level[-1])))
-            wins.append(f"{listed([point.run for point in level])} {verb} at {_count(value)} bags (regret {regrets})")
+            at_value = {point.run: point["regret"] for point in on_task if point.value == value}
+            ranking = Ranking.of(at_value)
+            verb = "wins" if ranking.has_winner else "leads" if len(ranking.level) == 1 else "tie"
+            means = sorted(at_value[run].mean() for run in ranking.level)
+            regrets = _span(f"{means[0]:.4f}", f"{means[-1]:.4f}")
+            who = f"{listed(ranking.level)} {verb} at {_count(value)} bags (regret {regrets})"
+            wins.append(who + ranking.doubts)
         parts.append(f"On {task}, {'; '.join(wins)}.")
     return " ".join(parts)
 
 
 def set_size(points: Sequence[MeasuredPoint]) -> str:
-    parts = []
+    parts, at_worst = [], {}
     for run, line in runs_of(points).items():
         worst = max(line, key=lambda point: point.mean("regret"))
+        at_worst[run] = worst["regret"]
         size = json.loads(worst.value)
         parts.append(f"{run} pooling loses at most {max(worst.mean('regret'), 0):.3f}, at {size} objects")
-    largest = {run: max(point.mean("regret") for point in line) for run, line in runs_of(points).items()}
-    best = min(largest, key=lambda run: largest[run])
-    works = "works on all of them" if largest[best] <= 0.01 else "comes closest"
-    return f"Against the Bayes accuracy of each size, {'; '.join(parts)}: {best} pooling {works}."
+    working = [run for run, regret in at_worst.items() if regret.mean() <= REGION]
+    if working:
+        said = f"{listed(working)} pooling {'works' if len(working) == 1 else 'work'} on all of them"
+    else:
+        ranking = Ranking.of(at_worst)
+        said = f"{listed(ranking.level)} pooling {'comes' if len(ranking.level) == 1 else 'come'} closest"
+        said += ranking.doubts
+    return f"Against the Bayes accuracy of each size, {'; '.join(parts)}: {said}."
 
 
 def averaging_samples(points: Sequence[MeasuredPoint], close: float = 0.002) -> str:
@@ -177,14 +215,6 @@ def in_general(points: Sequence[MeasuredPoint]) -> str:
 
 def _span(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
-
-
-def _overlap(first: Float[np.ndarray, " seeds"], second: Float[np.ndarray, " seeds"]) -> bool:
-    """Whether the 95% Student t intervals of two means do; True of one seed alone, which has none."""
-    if len(first) == 1:
-        return True
-    widths = [stdtrit(len(x) - 1, 0.975) * x.std(ddof=1) / np.sqrt(len(x)) for x in (first, second)]
-    return bool(abs(first.mean() - second.mean()) <= sum(widths))
 
 
 def _count(value: str) -> str:

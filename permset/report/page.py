@@ -23,6 +23,7 @@ from permset.config.data import (
 from permset.config.experiment import Params
 from permset.report import answers, descriptions
 from permset.report.answers import MeasuredPoint, points_of
+from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
 from permset.report.images import Figure, figure
 from permset.report.predictions import columns_of, rows_of
@@ -47,6 +48,7 @@ class Table(NamedTuple):
 def render(
     params: Params,
     summary: Rows,
+    comparisons: Rows,
     permutations: Mapping[str, Rows],
     studies: Mapping[str, Rows],
     published: Rows,
@@ -60,19 +62,23 @@ def render(
     texts = yaml.safe_load(QUESTIONS.read_text())
     return environment.from_string(TEMPLATE.read_text()).render(
         text=TEXT,
-        findings=findings(tasks),
+        findings=findings(tasks, pairs_of(comparisons)),
         studies=[
             _study(params, name, texts.get(name, {}), rows, summary, study_figures) for name, rows in studies.items()
         ],
         seeds=params.seeds,
-        tasks=[_task(name, params.task(name), rows, permutations, figures) for name, rows in tasks.items()],
+        tasks=[
+            _task(name, params.task(name), rows, comparisons, permutations, figures) for name, rows in tasks.items()
+        ],
         published=Table.of(PUBLISHED, published),
         predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
     )
 
 
-def _task(name: str, task: AnySource, rows: Rows, permutations: Mapping[str, Rows], folder: Path) -> dict[str, Any]:
+def _task(
+    name: str, task: AnySource, rows: Rows, comparisons: Rows, permutations: Mapping[str, Rows], folder: Path
+) -> dict[str, Any]:
     about = _about(task)
     shown = {
         "batch": (f"Bags of {name}: one row per bag, one column per object", descriptions.bags(name, about)),
@@ -92,6 +98,7 @@ def _task(name: str, task: AnySource, rows: Rows, permutations: Mapping[str, Row
         "table": Table.of(columns(rows), rows),
         "chosen": chosen(rows),
         "warnings": warnings(rows),
+        "matrix": matrix(rows, comparisons),
         "figures": [figure(path, *texts) for path, texts in paths.items() if path.exists()],
         "curves": curves.exists()
         and figure(curves, "Score along the training, on bags of training and others", descriptions.curves(name, rows)),

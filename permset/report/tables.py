@@ -115,6 +115,10 @@ def published(rows: Sequence[Row]) -> str:
     return _lines(PUBLISHED, rows)
 
 
+def are(things: Sequence[object]) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
 def percent(share: float | str, digits: int = 2) -> str:
     return f"{100 * float(share):.{digits}f}%"
 

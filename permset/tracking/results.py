@@ -122,9 +122,9 @@ def study_records(params: Params, name: str, rows: Sequence[dict[str, str]]) -> 
 
 
 def comparison_record() -> Result:
-    """All runs at once: their table and their figures. Numbers are in the runs, which MLflow compares."""
+    """All runs at once: their tables and their figures. Numbers are in the runs, which MLflow compares."""
     table = Path("results/summary.csv")
-    files = [table, *sorted(Path("results/figures").glob("*.png"))]
+    files = [table, Path("results/comparisons.csv"), *sorted(Path("results/figures").glob("*.png"))]
     tags = {"run": "comparison", "mlflow.note.content": markdown(read_csv(table, "plot"))}
     return Result("comparison", digest({}, files), {}, {}, tags, files)
 

@@ -37,12 +37,12 @@ def test_all_runs_of_a_task_are_in_its_figures_and_can_be_read(folder: str, task
 
 
 def scores(
-    values: list[float | None], score: str = "accuracy", behind: list[float] | None = None, **more: object
+    values: list[float | None], score: str = "accuracy", against: list[str | None] | None = None, **more: object
 ) -> Figure:
-    """Runs a, b, …, each with an interval of ±0.01, and with the least that it falls short of the best by."""
+    """Runs a, b, …, each with an interval of ±0.01, and with what it is against the best."""
     rows = [
         {"run": run, "score": score, score: value, f"{score}_low": value - 0.01, f"{score}_high": value + 0.01, **more}
-        | ({} if behind is None else {"behind_low": behind[i]})
+        | ({} if against is None else {"against_best": against[i]})
         for i, (run, value) in enumerate(zip("abcdef", values, strict=False))
         if value is not None
     ]
@@ -51,20 +51,44 @@ def scores(
 
 
 def test_the_best_is_on_top_and_its_interval_is_compared() -> None:
-    figure = scores([0.7, 0.9, 0.895], behind=[0.2, 0.0, -0.001], bayes_accuracy=0.95, regret=0.05)
+    figure = scores([0.7, 0.9, 0.895], against=["worse", None, "equal"], bayes_accuracy=0.95, regret=0.05)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["method b", "method c", "method a"]
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1], "from the top"
-    text = "method b has the highest test accuracy, 90.00%; on the same bags 1 of the other 2 ties with it"
+    text = (
+        "method b has the highest test accuracy, 90.00%; on the same bags 1 of the other 2 is practically equal to it"
+    )
     assert text in words(figure)
     assert "Bayes accuracy 95.00%" in words(figure)
     assert "89.50%, regret 0.0500" in words(figure)
-    assert "on the same bags the other ties with it" in words(scores([0.7, 0.9], behind=[0.0, 0.0]))
-    assert "on the same bags all others tie with it" in words(scores([0.7, 0.9, 0.8], behind=[0.0, 0.0, -0.1]))
-    assert "on the same bags" not in words(scores([0.7, 0.9], behind=[0.1, 0.0])), "it is worse"
-    assert "on the same bags" not in words(scores([0.7, 0.9])), "that is not known"
-    assert "on the same bags" not in words(scores([0.9, 0.9, 0.7], behind=[0.0, 0.0, 0.0])), "two share the best place"
     lowest = scores([0.7, 0.9], "mae")
     assert "method a has the lowest mean absolute error" in words(lowest)
+
+
+@pytest.mark.parametrize(
+    ("values", "against", "said"),
+    [
+        ([0.7, 0.9], ["equal", None], "the other is practically equal to it"),
+        ([0.7, 0.9, 0.8], ["equal", None, "equal"], "all others are practically equal to it"),
+        ([0.7, 0.9, 0.8], ["undecided", None, "undecided"], "all others may be as good"),
+        (
+            [0.7, 0.9, 0.8, 0.6, 0.6],
+            ["equal", None, "equal", "undecided", "worse"],
+            "2 of the other 4 are practically equal to it and 1 may be as good",
+        ),
+        ([0.7, 0.9, 0.8], ["worse", None, "undecided"], "1 of the other 2 may be as good"),
+        ([0.7, 0.9], ["worse", None], None),
+        ([0.7, 0.9], None, None),
+        ([0.9, 0.9, 0.7], [None, "equal", "equal"], None),
+    ],
+)
+def test_the_title_says_what_the_others_are_to_the_best(
+    values: list[float], against: list[str | None] | None, said: str | None
+) -> None:
+    """Nothing where all are worse, where that is not known, and where two share the best place."""
+    figure = scores([*values], against=against)
+    assert faults(figure) == []
+    text = words(figure)
+    assert f"; on the same bags {said}" in text if said else "on the same bags" not in text
 
 
 def test_the_share_of_the_largest_class_is_told_where_it_is_known() -> None:

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from permset.report import answers
-from permset.report.answers import points_of
+from permset.report.answers import Ranking, points_of
 
 SEEDS = 16
 
@@ -66,23 +67,18 @@ def test_whether_bags_pool_to_the_same_is_told() -> None:
     assert "no network pools all bags to the same value" in linear(0.1, 0.9)
 
 
-def test_the_best_way_to_bring_channels_together_is_told() -> None:
-    def text(sum_regret: float) -> str:
-        regrets = {"sum": sum_regret, "mean": 0.1}
-        return answers.channel_reduction(
-            points_of(
-                table(
-                    *(
-                        {"run": run, "value": [8], "initial_saturated": 0.5, "regret": regret}
-                        for run, regret in regrets.items()
-                    )
-                )
-            )
-        )
+def channels(**regrets: Any) -> str:
+    rows = ({"run": run, "value": [8], "initial_saturated": 0.5, "regret": regret} for run, regret in regrets.items())
+    return answers.channel_reduction(points_of(table(*rows)))
 
-    assert "mean does best and sum worst" in text(0.2)
-    assert "sum does best and mean worst" in text(0.05)
-    assert "50% of the outputs" in text(0.2)
+
+def test_the_best_way_to_bring_channels_together_is_told() -> None:
+    prefix = "On average over all widths and depths,"
+    assert channels(sum=0.2, mean=0.1).startswith(f"{prefix} mean does best. With sum, 50% of the outputs")
+    assert channels(sum=0.05, mean=0.1).startswith(f"{prefix} sum does best. ")
+    assert channels(sum=0.1, mean=0.101).startswith(f"{prefix} sum and mean do equally well. ")
+    unsure = channels(sum=[0.0, 0.2] * 8, mean=0.11)
+    assert unsure.startswith(f"{prefix} sum leads, and it is undecided whether mean is worse. ")
 
 
 def test_what_is_memorised_is_told() -> None:
@@ -109,9 +105,19 @@ def test_the_winner_at_each_size_is_told() -> None:
 
     assert text(0.2) == ("On one, a wins at 1,000 bags (regret 0.1000). On two, c wins at 1,000 bags (regret 0.0000).")
     assert "On one, b wins at 1,000 bags (regret 0.0500)." in text(0.05)
-    # The interval of a is 0.1 ± t·s/√n = 0.1 ± 0.55·0.1, with t = 2.131 for 16 seeds and s = 0.1·√(16/15).
-    assert "On one, b and a tie at 1,000 bags (regret 0.0451 to 0.1000)." in text(0.0451, spread=0.1)
-    assert "On one, b wins at 1,000 bags (regret 0.0449)." in text(0.0449, spread=0.1)
+    assert "On one, b and a tie at 1,000 bags (regret 0.0920 to 0.1000)." in text(0.092)
+    # Of 16 seeds with a deviation s = 0.1·√(16/15), chances are those of Student's t with 15 degrees of freedom, of
+    # which 0.95 lie below 1.753. So b is better by more than 0.01 if it is ahead by 0.01 + 1.753·s/4 = 0.0553.
+    assert "b leads at 1,000 bags (regret 0.0449), and it is undecided whether a is worse." in text(0.0449, spread=0.1)
+    assert "On one, b wins at 1,000 bags (regret 0.0445)." in text(0.0445, spread=0.1)
+
+
+def test_runs_are_ranked_seed_by_seed() -> None:
+    """What differs from seed to seed for both alike says nothing of which is better."""
+    hard = np.linspace(0, 0.5, 16)
+    ranking = Ranking.of({"a": hard + 0.05, "b": hard, "c": hard[::-1]})
+    assert (ranking.level, ranking.undecided, ranking.has_winner) == (["b"], ["c"], False)
+    assert Ranking.of({"a": hard + 0.05, "b": hard}).has_winner
 
 
 def test_which_pooling_works_on_other_sizes_is_told() -> None:
@@ -122,7 +128,18 @@ def test_which_pooling_works_on_other_sizes_is_told() -> None:
 
     assert "sum pooling loses at most 0.200, at 100 objects" in text(0.2)
     assert text(0.2).endswith("mean pooling works on all of them.")
-    assert text(0.001).endswith("sum pooling works on all of them.")
+    assert text(0.001).endswith("sum and mean pooling work on all of them.")
+
+
+def test_where_no_pooling_works_it_is_told_which_comes_closest() -> None:
+    def text(of_mean: Any) -> str:
+        regrets = {"sum": 0.2, "mean": of_mean}
+        rows = ({"run": run, "value": 100, "regret": regret} for run, regret in regrets.items())
+        return answers.set_size(points_of(table(*rows)))
+
+    assert text(0.1).endswith(": mean pooling comes closest.")
+    assert text(0.195).endswith(": mean and sum pooling come closest.")
+    assert text([0.0, 0.38] * 8).endswith(": mean pooling comes closest, and it is undecided whether sum is worse.")
 
 
 @pytest.mark.parametrize("slope", [-0.5, -1.0])

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from permset.report.findings import best, certificates, compared, decay, findings, leaders, symmetry, ways, yardstick
+from permset.evaluation.comparisons import Chances
+from permset.report.comparisons import Pairs
+from permset.report.findings import best, certificates, decay, findings, leaders, symmetry, ways, yardstick
+
+Run = dict[str, str]
 
 
-def run(name: str, low: float | None, high: float | None = None, **others: str) -> dict[str, str]:
+def run(name: str, low: float | None, high: float | None = None, **others: str) -> Run:
     """A row of results/summary.csv; without an interval where `low` is None."""
     middle = 0.5 if low is None else (low + (high or low)) / 2
     row = {
@@ -19,8 +23,6 @@ def run(name: str, low: float | None, high: float | None = None, **others: str) 
         "mae": "",
         "mae_low": "",
         "mae_high": "",
-        "behind": "",
-        "behind_low": "",
         "bayes_accuracy": "",
         "bag_kflop": "2",
         "invariance_float64": "1e-16",
@@ -29,28 +31,33 @@ def run(name: str, low: float | None, high: float | None = None, **others: str) 
     return row | others
 
 
-def error(name: str, low: float, high: float) -> dict[str, str]:
+def error(name: str, low: float, high: float) -> Run:
     return run(name, None, mae=str((low + high) / 2), mae_low=str(low), mae_high=str(high))
 
 
-def test_better_and_worse_need_intervals_that_are_apart() -> None:
-    assert compared(run("a", 0.8, 0.9), run("b", 0.6, 0.7)) == "better"
-    assert compared(run("a", 0.6, 0.7), run("b", 0.8, 0.9)) == "worse"
-    assert compared(run("a", 0.6, 0.8), run("b", 0.7, 0.9)) == "tie"
-    assert compared(run("a", 0.6, 0.7), run("b", 0.7, 0.9)) == "tie", "they touch"
-    assert compared(error("a", 1, 2), error("b", 3, 4)) == "better", "of errors, less is better"
-    assert compared(error("a", 3, 4), error("b", 1, 2)) == "worse"
+def pairs(rows: Sequence[Run]) -> Pairs:
+    """Better where intervals are apart, equal where the means are, and undecided elsewhere."""
+    return {(one["run"], other["run"]): _chances(one, other) for one in rows for other in rows if one is not other}
 
 
-def test_runs_are_compared_on_the_same_bags_where_that_is_known() -> None:
-    """The error of test bags that both share widens the interval of each, and tells nothing of which is better."""
-    first = run("a", 0.7, 0.9, behind="0", behind_low="0")
-    near = run("b", 0.6, 0.8, behind="0.1", behind_low="-0.01")
-    far = run("c", 0.6, 0.8, behind="0.1", behind_low="0.01")
-    assert (compared(first, near), compared(near, first)) == ("tie", "tie")
-    assert (compared(first, far), compared(far, first)) == ("better", "worse")
-    assert compared(near, far) == "tie", "neither is the best: their own intervals"
-    assert leaders([far, first, near]).startswith("a (80.00%) and b (70.00%) tie for the best accuracy. c is worse.")
+def _chances(one: Run, other: Run) -> Chances:
+    name, sign = ("mae", -1) if one["mae"] else ("accuracy", 1)
+    if not (one[f"{name}_low"] and other[f"{name}_low"]):
+        return Chances(0.5, 0, 0.5)
+    (low, high), (other_low, other_high) = (
+        sorted(sign * float(row[f"{name}{end}"]) for end in ("_low", "_high")) for row in (one, other)
+    )
+    if one[name] == other[name]:
+        return Chances(0, 1, 0)
+    return Chances(float(high < other_low), 0, float(low > other_high))
+
+
+def of_tasks(tasks: dict[str, list[Run]]) -> tuple[dict[str, list[Run]], Pairs]:
+    return tasks, {names: chances for rows in tasks.values() for names, chances in pairs(rows).items()}
+
+
+def led(rows: list[Run]) -> str:
+    return leaders(rows, pairs(rows))
 
 
 def test_the_best_has_an_interval() -> None:
@@ -64,73 +71,91 @@ def test_the_best_has_an_interval() -> None:
 def built_in(low: float, high: float) -> str:
     other = run("mlp", 0.7, 0.8, verdict="not invariant")
     constant = run("linear", 0.95, verdict="constant")
-    return symmetry({"task": [run("deepset", low, high), other, constant], "open": [run("deepset", 0.5)]})
+    return symmetry(*of_tasks({"task": [run("deepset", low, high), other, constant], "open": [run("deepset", 0.5)]}))
 
 
-def test_the_answer_is_better_tie_or_worse_as_the_intervals_are() -> None:
+def test_the_answer_is_that_of_the_comparison_of_the_best_two() -> None:
     still_open = "On open, there are no two such runs to compare."
     assert built_in(0.85, 0.95) == (
         "Building the symmetry in pays on task (90.00% against 75.00%): the best invariant run is better than the best "
         f"that is not. {still_open}"
     )
+    assert built_in(0.65, 0.85) == (
+        f"On task (75.00% against 75.00%), the best invariant run and the best that is not tie. {still_open}"
+    )
     assert built_in(0.75, 0.85) == (
-        f"On task (80.00% against 75.00%), the best invariant run and the best that is not tie. {still_open}"
+        "On task (80.00% against 75.00%), it is undecided whether the best invariant run or the best that is not is "
+        f"better. {still_open}"
     )
     assert built_in(0.55, 0.65) == (
         "On task (60.00% against 75.00%), the best invariant run is worse than the best that is not. " + still_open
     )
     approximate = run("sampled", 0.9, verdict="approximate")
-    assert symmetry({"task": [run("deepset", 0.8), approximate]}).endswith("is worse than the best that is not.")
+    tasks = {"task": [run("deepset", 0.8), approximate]}
+    assert symmetry(*of_tasks(tasks)).endswith("is worse than the best that is not.")
 
 
-def test_each_way_has_the_number_of_tasks_on_which_it_leads() -> None:
+def test_each_way_has_the_number_of_tasks_on_which_it_may_be_the_best() -> None:
     def text(low: float) -> str:
         average = run("average", low, model="sampled_average(mlp)")
-        return ways({"one": [run("mlp", 0.8, 0.9), average], "two": [run("mlp", 0.8)]})
+        return ways(*of_tasks({"one": [run("mlp", 0.8, 0.9), average], "two": [run("mlp", 0.8)]}))
 
-    prefix = "Best or tied for best, out of the tasks on which it was tried:"
-    assert text(0.85) == f"{prefix} mlp on 2 of 2, sampled average on 1 of 1."
+    prefix = "Not known to be worse than the best run, out of the tasks on which it was tried:"
+    assert text(0.85) == f"{prefix} mlp on 2 of 2, sampled average on 1 of 1.", "they tie"
+    assert text(0.84) == f"{prefix} mlp on 2 of 2, sampled average on 1 of 1.", "it is undecided"
     assert text(0.7) == f"{prefix} mlp on 2 of 2."
     assert text(0.95) == f"{prefix} sampled average on 1 of 1, mlp on 1 of 2."
-    assert ways({"one": [run("mlp", None)]}) == ""
+    assert ways(*of_tasks({"one": [run("mlp", None)]})) == ""
 
 
 def test_the_best_run_is_named_and_those_that_are_worse() -> None:
     others = [run("b", 0.6, 0.7), run("c", 0.5)]
-    assert leaders([*others, run("a", 0.8, 0.9)]) == "a (85.00%) is best. b and c are worse."
-    assert leaders([others[1], run("b", 0.6, bayes_accuracy="0.75")]) == (
+    assert led([*others, run("a", 0.8, 0.9)]) == "a (85.00%) is best. b and c are worse."
+    assert led([others[1], run("b", 0.6, bayes_accuracy="0.75")]) == (
         "b (60.00%) is best; no classifier can do better than 75.00%. c is worse."
     )
-    assert leaders([error("a", 1, 2), error("b", 3, 4)]) == "a (1.5) is best. b is worse."
+    assert led([error("a", 1, 2), error("b", 3, 4)]) == "a (1.5) is best. b is worse."
 
 
 def test_ties_are_called_ties() -> None:
-    rows = [run("c", 0.1), run("b", 0.6, 0.8, bag_kflop="1.5"), run("a", 0.7, 0.9)]
-    assert leaders(rows) == (
-        "a (80.00%) and b (70.00%) tie for the best accuracy. c is worse. Of those that tie, b is the cheapest to use "
+    rows = [run("c", 0.1), run("b", 0.7, 0.9, bag_kflop="1.5"), run("a", 0.75, 0.85)]
+    assert led(rows) == (
+        "b (80.00%) and a (80.00%) tie for the best accuracy. c is worse. Of those that tie, b is the cheapest to use "
         "(1.5 kFLOP for a bag)."
     )
-    assert "a and b are the cheapest" in leaders([rows[0], *(row | {"bag_kflop": "3"} for row in reversed(rows[1:]))])
-    assert "tie for the best mean absolute error" in leaders([error("a", 1, 3), error("b", 2, 4)])
+    assert "b and a are the cheapest" in led([rows[0], *(row | {"bag_kflop": "3"} for row in rows[1:])])
+    assert "tie for the best mean absolute error" in led([error("a", 1, 3), error("b", 1.5, 2.5)])
+
+
+def test_what_is_undecided_is_no_tie() -> None:
+    rows = [run("c", 0.1), run("b", 0.6, 0.8), run("a", 0.7, 0.9)]
+    assert led(rows) == "a (80.00%) has the best accuracy. c is worse. Whether b (70.00%) is worse is undecided."
+    assert led([*rows, run("d", 0.65, 0.95)]) == (
+        "a (80.00%) and d (80.00%) tie for the best accuracy. c is worse. Whether b (70.00%) is worse is undecided. Of "
+        "those that tie, a and d are the cheapest to use (2 kFLOP for a bag)."
+    )
+    assert "Whether b (0.9) and c (0.95) are worse" in led([error("a", 0.7, 1), error("b", 0.8, 1), error("c", 0.9, 1)])
 
 
 def test_without_intervals_nothing_is_better() -> None:
-    assert leaders([run("a", None), run("b", None)]) == (
+    assert led([run("a", None), run("b", None)]) == (
         "no run has an interval, so that none can be called better than another."
     )
-    assert leaders([run("a", 0.5), run("b", None)]) == "a (50.00%) is the only run with an interval."
+    assert led([run("a", 0.5), run("b", None)]).endswith("Whether b (50.00%) is worse is undecided.")
+    assert led([run("a", 0.5)]) == "a (50.00%) is the only run."
 
 
 def against_machine(low: float, high: float) -> str:
     rows = [run("deepset", low, high), run("weak", 0.1), run("yardstick", 0.7, 0.8, model="svm")]
-    return yardstick({"musk": rows, "drawn": rows[:2]})
+    return yardstick(*of_tasks({"musk": rows, "drawn": rows[:2]}))
 
 
 def test_networks_are_compared_with_the_support_vector_machine() -> None:
     assert against_machine(0.85, 0.95) == (
         "On musk (90.00% against 75.00%), the best network is better than the support-vector machine."
     )
-    assert "no network is better than the support-vector machine" in against_machine(0.75, 0.85)
+    assert against_machine(0.65, 0.85).endswith("the best network ties with the support-vector machine.")
+    assert "it is undecided whether the best network or the support-vector machine" in against_machine(0.75, 0.85)
     assert against_machine(0.55, 0.65).endswith("the best network is worse than the support-vector machine.")
 
 
@@ -159,7 +184,7 @@ def test_certificates_are_counted(verdicts: Sequence[str], text: str) -> None:
 
 
 def test_each_finding_points_to_its_numbers() -> None:
-    found = findings({"unit_sum": [run("deepset", 0.9)]})
+    found = findings({"unit_sum": [run("deepset", 0.9)]}, {})
     assert [anchor for _, anchor in found] == ["results", "results", "task-unit_sum", "results"]
     assert all(sentence.endswith(".") for sentence, _ in found)
 

@@ -55,6 +55,7 @@ def test_every_link_leads_to_a_part_of_the_page_or_to_mlflow(project: Path) -> N
     for kind, names in {
         "": PARAMS.studies,
         "table-": [*PARAMS.studies, *PARAMS.sources],
+        "table-comparisons-": PARAMS.sources,
         "task-": PARAMS.sources,
         "run-": PARAMS.runs,
         "mlflow-": PARAMS.runs,
@@ -85,13 +86,29 @@ def test_the_findings_come_first_and_the_questions_before_the_results(project: P
     text = page(project)
     assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", "published", "mlflow"]
     [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
-    summary = project / "results/summary.csv"
-    rows = read_csv(summary, "plot")
-    first, *others = [row for row in rows if row["task"] == "digits"]
+    first = next(row for row in read_csv(project / "results/summary.csv", "plot") if row["task"] == "digits")
     assert f"On digits, {first['run']} ({100 * float(first['accuracy']):.2f}%) is best." in box
-    score = [row | ({"accuracy_high": "0.99", "accuracy": "0.97"} if row in others else {}) for row in rows]
-    write_csv(summary, list(rows[0]), [list(row.values()) for row in score])
-    assert "is best" not in re.findall(r"On digits, .*?</li>", page(project))[0]
+    table = project / "results/comparisons.csv"
+    unsure = {"worse": "0.2", "equal": "0.2", "better": "0.6"}
+    rows = [row | (unsure if row["task"] == "digits" else {}) for row in read_csv(table, "plot")]
+    write_csv(table, list(rows[0]), [list(row.values()) for row in rows])
+    assert "is worse is undecided." in re.findall(r"On digits, digits.*?</li>", page(project))[0]
+
+
+def test_each_task_with_several_runs_has_a_matrix_of_them(project: Path) -> None:
+    text = page(project)
+    rows = {(row["run"], row["other"]): row for row in read_csv(project / "results/comparisons.csv", "plot")}
+    for task in PARAMS.sources:
+        runs = [name for name, run in PARAMS.runs.items() if run.task == task]
+        [table] = re.findall(rf'<table id="table-comparisons-{task}".*?</table>', text, re.DOTALL)
+        assert re.findall(r'<th scope="row".*?>(.*?)</th>', table) == runs
+        cells = re.findall(r"<td.*?>(.*?)</td>", table)
+        assert len(cells) == len(runs) ** 2
+        for place, run in enumerate(runs):
+            assert cells[place * (len(runs) + 1)] == "–", "itself"
+            for column, other in enumerate(runs[place + 1 :], place + 1):
+                assert cells[place * len(runs) + column].split("<br>")[0] == rows[run, other]["verdict"]
+    assert text.count('class="matrix"') == len(PARAMS.sources)
 
 
 def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
