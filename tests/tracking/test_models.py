@@ -19,7 +19,8 @@ from clone import ROOT
 from masked_bags import with_any_weights
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
-from torch import Tensor, nn
+from predicted_tables import BAGS, NETWORK, check, table_of
+from torch import nn
 from tracked_results import interface, log, result, runs
 
 from permset.config.data import DrawnParams
@@ -31,12 +32,11 @@ from permset.data.targets import Binary, Classes, Real
 from permset.data.tasks import Collected, GaussianVariance, Maximum, Task, build_task
 from permset.networks.build import build_model
 from permset.networks.networks import MLP, DeepSet
-from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import GroupAverage, SetNetwork
 from permset.tracking.mirror import mirror
 from permset.tracking.models import answers_of, example_of, frame_of, interface_of
-from permset.tracking.served import OBJECTS_AT_ONCE, Interface
+from permset.tracking.served import Interface
 from permset.tracking.store import project_root
 
 COUNT = count()
@@ -102,20 +102,6 @@ def bits(sets: int, size: int, channels: int, seed: int = 0) -> np.ndarray:
     )
 
 
-def probabilities(outputs: Tensor) -> Tensor:
-    outputs = outputs.detach().double()
-    return torch.sigmoid(torch.cat([-outputs, outputs], 1)) if outputs.shape[1] == 1 else outputs.softmax(1)
-
-
-def check(table: pd.DataFrame, outputs: Tensor, names: list[str], tolerance: float = 1e-6) -> None:
-    """The table says what the network says, in words."""
-    expected = probabilities(outputs)
-    assert list(table.columns)[-1 - len(names) :] == ["predicted", *(f"probability of {name}" for name in names)]
-    found = torch.tensor(table.iloc[:, -len(names) :].to_numpy())
-    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)
-    assert table["predicted"].tolist() == [names[i] for i in found.argmax(1)]
-
-
 @pytest.mark.parametrize("name", PARAMS.runs)
 def test_the_model_of_every_default_run_takes_bags_of_all_sizes_that_it_can(name: str) -> None:
     network, task, channels = default(name)
@@ -144,109 +130,9 @@ def test_the_model_of_every_default_run_takes_bags_of_all_sizes_that_it_can(name
         np.testing.assert_allclose(model.predict(x[:, turn])[columns], model.predict(x)[columns], atol=1e-6)
 
 
-NETWORK = with_any_weights(DeepSet(3, [4], [3], pooling=["mean", "max", "attention"], norm="set")).float()
-BAGS = [np.random.default_rng(size).normal(size=(size, 3)) for size in (4, 1, 6, 2)]
-OUTPUTS = torch.cat([NETWORK(torch.from_numpy(bag).float()[None]) for bag in BAGS])
-
-
-def table_of(bags: list[np.ndarray], names: list[Any]) -> pd.DataFrame:
-    rows = [[name, *row, 0] for name, bag in zip(names, bags, strict=True) for row in bag]
-    return pd.DataFrame(rows, columns=["bag", "u", "v", "w", "more"])
-
-
-def test_bags_of_mixed_sizes_come_in_four_forms() -> None:
-    model = loaded(NETWORK)
-    x, mask = np.full((4, 6, 3), np.nan), np.zeros((4, 6), bool)
-    for i, bag in enumerate(BAGS):
-        places = np.random.default_rng(i).permutation(6)[: len(bag)]
-        x[i, places], mask[i, places] = bag, True
-    shuffled = table_of(BAGS, list("dbac")).sample(frac=1, random_state=0)[["w", "more", "bag", "v", "u"]]
-    order = shuffled["bag"].unique().tolist()
-    assert order != list("dbac")
-    rows = torch.tensor(["dbac".index(name) for name in order])
-    for given, outputs in (
-        (BAGS, OUTPUTS),
-        ([torch.from_numpy(bag) for bag in BAGS], OUTPUTS),
-        ([bag.tolist() for bag in BAGS], OUTPUTS),
-        ({"x": x, "mask": mask}, OUTPUTS),
-        ({"x": x, "mask": mask.astype(int)}, OUTPUTS),
-        (table_of(BAGS, [3, 7, 1, 2]), OUTPUTS),
-        (shuffled, OUTPUTS[rows]),
-    ):
-        check(model.predict(given), outputs, ["no", "yes"])
-    assert model.predict(shuffled)["bag"].tolist() == order
-    assert model.predict(table_of(BAGS, [3, 7, 1, 2]))["bag"].tolist() == [3, 7, 1, 2]
-    assert list(model.predict(BAGS)) == ["predicted", "probability of no", "probability of yes"]
-
-
-def test_bags_may_be_empty_and_there_may_be_none() -> None:
-    model, empty = loaded(NETWORK), np.zeros((0, 3))
-    outputs = torch.cat([NETWORK(torch.zeros(1, 0, 3)), OUTPUTS])
-    check(model.predict([empty, *BAGS]), outputs, ["no", "yes"])
-    check(model.predict(table_of([np.full((1, 3), np.nan), *BAGS], list("abcde"))), outputs, ["no", "yes"])
-    assert model.predict([]).shape == model.predict(np.zeros((0, 6, 3))).shape == (0, 3)
-
-
-def test_many_bags_come_back_in_their_order() -> None:
-    draws = np.random.default_rng(0)
-    bags = [draws.normal(size=(size, 3)) for size in draws.integers(0, 60, 3 * OBJECTS_AT_ONCE // 60)]
-    outputs = torch.cat([NETWORK(torch.from_numpy(bag).float()[None]) for bag in bags])
-    check(loaded(NETWORK).predict(bags), outputs, ["no", "yes"])
-
-
-def test_a_network_with_a_place_for_each_object_takes_smaller_bags_where_it_has_met_them() -> None:
-    network = with_any_weights(Standardized(MLP(6, 3, [4]), 3, 1)).float()
-    model = loaded(network, most=6, fewest=0)
-    padded = torch.stack([torch.from_numpy(np.pad(bag, ((0, 6 - len(bag)), (0, 0)))).float() for bag in BAGS])
-    masks = torch.tensor([[i < len(bag) for i in range(6)] for bag in BAGS])
-    check(model.predict(BAGS), network(padded, masks), ["no", "yes"])
-    with pytest.raises(MlflowException, match=r"^bag 'a' has 7 objects, and this network takes at most 6$"):
-        model.predict(table_of([np.zeros((7, 3))], ["a"]))
-
-
-def test_classes_have_their_names_and_numbers_theirs() -> None:
-    for target, answers in (
-        (Binary(("no", "yes")), ["no", "yes"]),
-        (Classes(3, ("a", "b", "c")), ["a", "b", "c"]),
-        (Classes(2), ["class 0", "class 1"]),
-        (Real(2, names=("weight", "age")), ["weight", "age"]),
-        (Real(1), ["target"]),
-    ):
-        assert answers_of(target) == answers
-    network = with_any_weights(DeepSet(3, [4], [3], outputs=2)).float()
-    outputs = torch.cat([network(torch.from_numpy(bag).float()[None]) for bag in BAGS])
-    table = loaded(network, answers=["weight", "age"], classes=False).predict(BAGS)
-    assert list(table) == ["predicted weight", "predicted age"]
-    np.testing.assert_allclose(table, outputs.detach(), atol=1e-6)
-
-
-X, MASK = np.zeros((2, 4, 3)), np.ones((2, 4), bool)
-MISTAKES = {
-    "one bag": (X[0], r"^an array of bags must have shape \(sets, objects, channels\), got \(4, 3\)$"),
-    "a number": (3, r"^bags must be an array .* or a data frame; got int \("),
-    "ragged": ([[[1, 2, 3], [4]]], r"^bags must be an array .* or a data frame; got list \("),
-    "channels": ([X[0], X[0, :, :2]], r"^bag 1 must have shape \(objects, 3\), got \(4, 2\)$"),
-    "nothing": ([X[0], X[0] * np.nan], r"^bag 1 has a number that is missing, infinite or too large for float32$"),
-    "huge": ([X[0] + 1e300], r"^bag 0 has a number that is missing, infinite or too large for float32$"),
-    "no mask": ({"x": X}, r"^a dictionary of bags must hold x and mask, got x$"),
-    "mask": ({"x": X, "mask": MASK[:, :2]}, r"^x must have .*, got \(2, 4, 3\) and \(2, 2\)$"),
-    "mask of numbers": ({"x": X, "mask": MASK * 0.5}, r"^mask must be true for objects and false for padding$"),
-    "columns": (table_of(BAGS, [1, 2, 3, 4])[["bag", "v"]], r"^the data frame has no column 'u', 'w'$"),
-    "text": (table_of(BAGS, [1, 2, 3, 4]).replace({"u": {BAGS[0][0, 0]: "x"}}), r"^columns .* must hold numbers: "),
-    "no bag": (table_of(BAGS, [1, 2, None, 4]), r"^column 'bag' says nothing in row 5$"),
-    "a gap": (table_of(BAGS, list("abcd")).replace({"u": {BAGS[1][0, 0]: None}}), r"^bag 'b' has a number that is mis"),
-}
-
-
 @pytest.fixture(scope="module")
 def model(store: Path) -> PyFuncModel:
     return loaded(NETWORK)
-
-
-@pytest.mark.parametrize(("given", "line"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_gets_one_line(model: PyFuncModel, given: Any, line: str) -> None:
-    with pytest.raises(MlflowException, match=line):
-        model.predict(given)
 
 
 def served(model: PyFuncModel, content: dict[str, Any]) -> Any:
@@ -275,6 +161,17 @@ def test_a_server_takes_json(model: PyFuncModel) -> None:
     assert error.value.get_http_status_code() == 400
 
 
+def test_classes_and_numbers_have_their_names() -> None:
+    for target, answers in (
+        (Binary(("no", "yes")), ["no", "yes"]),
+        (Classes(3, ("a", "b", "c")), ["a", "b", "c"]),
+        (Classes(2), ["class 0", "class 1"]),
+        (Real(2, names=("weight", "age")), ["weight", "age"]),
+        (Real(1), ["target"]),
+    ):
+        assert answers_of(target) == answers
+
+
 def test_its_example_and_signature_say_what_it_takes_and_gives(model: PyFuncModel) -> None:
     assert list(model.input_example) == ["bag", "u", "v", "w"]
     assert model.input_example["bag"].tolist() == [0] * 5 + [1] * 5
@@ -301,7 +198,7 @@ def test_the_lines_of_the_readme_load_the_model_of_a_run(
     exec(lines, names)
     model, outputs = names["model"], torch.cat([network(torch.tensor(bag[None, :, :2]).float()) for bag in BAGS])
     check(model.predict(table), outputs, ["no", "yes"])
-    assert capsys.readouterr().out == f"{names['newest'].model_uri} {model.predict(table)}\n"
+    assert capsys.readouterr().out == f"{model.predict(table)}\n{names['newest'].model_uri}\n"
     answer = scoring_server.invocations(Path("march.csv").read_bytes(), "text/csv", model, None)
     assert json.loads(answer.response)["predictions"] == model.predict(table).to_dict("records")
     [lines] = [block for block in blocks("docs/library.md") if "model.predict" in block]
@@ -337,12 +234,6 @@ def test_a_model_runs_where_permset_is_not() -> None:
     assert Path(found[2]).is_relative_to(pickle)
     required = (graph / "requirements.txt").read_text()
     assert re.findall(r"^\w+", required, re.MULTILINE) == ["mlflow", "numpy", "pandas", "torch"]
-
-
-def test_an_average_that_would_not_end_is_the_mistake_of_the_one_who_asks() -> None:
-    model = loaded(GroupAverage(MLP(43, 3, [4]), PermutationGroup.symmetric(43)), most=43, fewest=0)
-    with pytest.raises(MlflowException, match=r"^a bag has .* different arrangements"):
-        model.predict([np.arange(36).reshape(12, 3)])
 
 
 def test_the_network_itself_takes_tensors(model: PyFuncModel) -> None:
