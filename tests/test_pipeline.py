@@ -19,7 +19,6 @@ from typing import Any
 import grimp
 import mlflow
 import pytest
-import torch
 import yaml
 from clone import ROOT, TINY_STUDIES, Project
 
@@ -166,11 +165,13 @@ def test_results_and_their_mirror(project: Project) -> None:
     assert deepset.inputs.dataset_inputs[0].dataset.name == "unit_sum"
     assert len(mlflow.MlflowClient().get_metric_history(deepset.info.run_id, "train/loss")) == 60
     assert mlflow.get_logged_model(deepset.outputs.model_outputs[0].model_id).name == "deepset"
-    network = mlflow.pytorch.load_model(f"models:/{deepset.outputs.model_outputs[0].model_id}")
-    assert network(torch.rand(5, 13, 1)).shape == (5, 1)
-    average = mlflow.pytorch.load_model(f"models:/{runs['average'].outputs.model_outputs[0].model_id}")
-    x = torch.rand(5, 10, 1).round()
-    torch.testing.assert_close(average(x), average(x.flip(-2)))
+    models = [f"models:/{runs[name].outputs.model_outputs[0].model_id}" for name in ("deepset", "average")]
+    network, average = map(mlflow.pyfunc.load_model, models)
+    table = network.predict(np.random.default_rng(0).random((5, 13, 1)))
+    assert list(table) == ["predicted", "probability of class 0", "probability of class 1"]
+    assert len(table) == 5
+    x = np.random.default_rng(0).random((5, 10, 1)).round()
+    pd.testing.assert_frame_equal(average.predict(x), average.predict(x[:, ::-1]))
 
 
 def seconds_of_training(project: Project) -> float:

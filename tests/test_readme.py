@@ -139,7 +139,7 @@ def test_its_classifier_learns_and_can_be_searched_for(capsys: pytest.CaptureFix
     names: dict[str, Any] = {}
     exec(code, names)
     assert float(capsys.readouterr().out.split()[0]) > 0.8
-    [search, _] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
+    [search, *_] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
     exec(search.replace("epochs=20", "epochs=2"), names)
     assert capsys.readouterr().out.startswith("{'model': {'kind': ")
 
@@ -157,7 +157,7 @@ class Recurrent(nn.Module):
     "my_network", [nn.Sequential(nn.Flatten(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3)), Recurrent()]
 )
 def test_its_wrapper_takes_a_network_of_ones_own(my_network: nn.Module) -> None:
-    [_, code] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
+    [_, code, _] = re.findall(r"```py\n(.*?)```", (ROOT / "docs/library.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {"my_network": my_network}
     exec(code, names)
     x = torch.randn(5, 10, 2)

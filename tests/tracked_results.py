@@ -1,13 +1,30 @@
 """Results to be mirrored, and the runs that MLflow then holds."""
 
 import mlflow
+import torch
+from torch import nn
 
+from permset.data.bags import Bags
+from permset.tracking.models import log_network
+from permset.tracking.served import Interface
 from permset.tracking.store import EXPERIMENT, STUDIES, Result, digest
 
 
 def result(name: str, **changes: object) -> Result:
     settings = {"params": {"a": 1}, "metrics": {"accuracy": 0.5}, "tags": {"run": name}, "files": []} | changes
     return Result(name=name, digest=digest({"name": name}, []), **settings)  # type: ignore[arg-type]
+
+
+def interface(most: int | None = None, **changes: object) -> Interface:
+    """Of a network on three channels that tells two classes apart, in bags of any size or of one."""
+    known = {"bag": "bag", "channels": ["u", "v", "w"], "fewest": most or 0, "most": most}
+    return Interface(**known | {"answers": ["no", "yes"], "classes": True} | changes)  # type: ignore[arg-type]
+
+
+def log(network: nn.Module, interface: Interface, name: str = "one") -> None:
+    """With an example of two bags."""
+    example = torch.randn(2, interface.most or 5, len(interface.channels)).round()
+    log_network(network, interface, Bags(example, torch.zeros(2, 1)), name)
 
 
 def runs() -> list[mlflow.entities.Run]:

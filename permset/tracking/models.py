@@ -1,66 +1,155 @@
 """Networks as MLflow's models."""
 
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
-import numpy as np
+import pandas as pd
+import torch
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
-from torch import Tensor, nn
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
+from torch import nn
 
+from permset.config.data import CsvParams
+from permset.config.experiment import Params
 from permset.data.bags import Bags
+from permset.data.targets import Binary, Classes, Real, Target
 from permset.data.tasks import Collected, Task
 from permset.networks.build import is_exportable
+from permset.store.arrays import read_collection, read_model
+from permset.tracking import served
+from permset.tracking.costs import Announced
+from permset.tracking.graphs import graph_of
+from permset.tracking.served import Interface
 from permset.tracking.store import PACKAGE
+from permset.training.run import open_run
+from permset.training.stack import unstack
+
+SERVED = "mlflow", "numpy", "pandas", "torch"
+"""what permset.tracking.served needs"""
+PICKLED = "jaxtyping", "pydantic", "sympy"
+"""what permset's own code needs besides, where a network comes with it"""
 
 
-class Masked(nn.Module):
-    """A network that insists on a mask beside the bags: without one, padding would silently count as objects."""
+def best_network(params: Params, name: str) -> tuple[nn.Module, Interface, Bags]:
+    """The network of a run's best seed, what it takes and gives, and two bags as an example."""
+    chosen, run = params.run(name), open_run(params, name)
+    source, columns = params.task(chosen.task), {}
+    if not source.drawn:
+        path = Path(f"data/{chosen.task}.npz")
+        columns["channels"] = read_collection(path, path.stem)["channels"].tolist()
+    if isinstance(source, CsvParams):
+        columns["bag"] = source.bag
+    saved, example = read_model(Path(f"models/{name}.pt")), example_of(run.task)
+    network = unstack(run.network(), saved["state"], saved["best_seed"])
+    varying = example.mask is not None
+    return network, interface_of(run.task, varying, chosen.takes_any_set_size, **columns), example
 
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return self.network(x, mask.bool())  # in an exported graph this refuses other masks, or makes them one
+def interface_of(
+    task: Task, varying: bool, any_size: bool, channels: Sequence[str] = (), bag: str = "bag"
+) -> Interface:
+    """What a network takes and gives whose bags of training had varying sizes or one, and which may take any size.
+
+    `channels` and `bag` are the columns of the table that bags come from, if they do.
+    """
+    return Interface(
+        bag=bag,
+        channels=list(channels) or [f"channel {i}" for i in range(task.channels)],
+        fewest=0 if any_size or varying else task.set_size,
+        most=None if any_size else task.set_size,
+        answers=answers_of(task.target),
+        classes=not isinstance(task.target, Real),
+    )
+
+
+def answers_of(target: Target) -> list[str]:
+    """Names of the classes, or of the real numbers."""
+    match target:
+        case Binary(names):
+            return list(names)
+        case Classes(outputs, names):
+            return list(names) or [f"class {i}" for i in range(outputs)]
+        case Real(names=names):
+            return list(names) or ["target"]
 
 
 def example_of(task: Task) -> Bags:
-    """Two bags of a task, padded to the size of its largest."""
+    """Two bags of a task; the smallest ones of a file that are not empty, which are the easiest to read."""
     match task:
         case Collected(split=split):
-            return split.collection.bags(split.collection.sizes.argsort(stable=True)[-2:], task.set_size)
+            sizes = split.collection.sizes
+            order = sizes.argsort(stable=True)
+            filled = order[sizes[order] > 0]
+            return split.collection.bags(filled[:2] if len(filled) else order[:2])
         case drawn:
             return drawn.test_set()[:2]
 
 
-def log_network(network: nn.Module, example: Bags, any_set_size: bool, name: str) -> None:
-    """Log a network so that `mlflow.pytorch.load_model` gives back one for any batch and, if so, any set size.
+def log_network(network: nn.Module, interface: Interface, example: Bags, name: str) -> None:
+    """Log a network as a model of bags, for `mlflow.pyfunc.load_model` (see permset.tracking.served).
 
-    It takes x, or x and mask where the example has a mask; at least two bags are needed, and two objects in each for
-    any set size. MLflow exports the network's graph, in which the axes that the signature calls −1 stay free; the model
-    then needs nothing but torch to run. A network whose work depends on the values in a bag has no such graph: it is
-    pickled, together with this package's code.
+    It comes as a graph of tensor operations, which needs nothing but torch. A network whose work depends on the values
+    in a bag has no such graph: it is pickled, together with this package's code.
     """
-    _, set_size, channels = example.x.shape
-    shape = -1, -1 if any_set_size else set_size
-    float32 = np.dtype(np.float32)
-    taken: nn.Module
-    inputs: np.ndarray | list[np.ndarray]
-    if example.mask is None:
-        taken, inputs, specs = network, example.x.numpy(), [TensorSpec(float32, (*shape, channels))]
-    else:
-        taken, inputs = Masked(network), [example.x.numpy(), example.mask.numpy()]
-        specs = [TensorSpec(float32, (*shape, channels), "x"), TensorSpec(np.dtype(bool), shape, "mask")]
-    outputs = TensorSpec(float32, (-1, network(**example.inputs).shape[-1]))
+    network = network.eval()
     exportable = is_exportable(network)
-    mlflow.pytorch.log_model(
-        taken,
-        name=name,
-        input_example=inputs,
-        signature=ModelSignature(inputs=Schema(specs), outputs=Schema([outputs])),
-        # Given, since inferring the requirements takes ten seconds.
-        pip_requirements=[f"torch=={version('torch').partition('+')[0]}"],
-        code_paths=None if exportable else [str(PACKAGE)],
-        serialization_format="pt2" if exportable else "pickle",
-    )
+    with TemporaryDirectory() as folder, _quiet():
+        path = Path(folder, "network.pt2" if exportable else "network.pt")
+        if exportable:
+            torch.export.save(graph_of(network, interface), path)
+        else:
+            torch.save(Announced(network), path)
+        mlflow.pyfunc.log_model(
+            name=name,
+            python_model=served.__file__,
+            artifacts={"network": str(path)},
+            model_config=asdict(interface),
+            input_example=frame_of(example, interface),
+            signature=signature_of(interface),
+            # Given, since inferring the requirements takes ten seconds.
+            pip_requirements=[
+                f"{package}=={version(package).partition('+')[0]}"
+                for package in (*SERVED, *(() if exportable else PICKLED))
+            ],
+            code_paths=None if exportable else [str(PACKAGE)],
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without MLflow's lines for each model: that it checks an example, and how far it is in copying one file."""
+    logger, shows = logging.getLogger("mlflow.pyfunc"), MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.get()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(shows)
+
+
+def frame_of(bags: Bags, interface: Interface) -> pd.DataFrame:
+    """One row for each object, and the number of its bag."""
+    parts = []
+    for i in range(len(bags)):
+        part = pd.DataFrame(bags.alone(i)[0].numpy(), columns=interface.channels)
+        part.insert(0, interface.bag, i)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def signature_of(interface: Interface) -> ModelSignature:
+    """Of what it gives alone: MLflow has no word for what it takes, which is any of several forms."""
+    columns = [ColSpec(AnyType(), "bag", required=False)]
+    kinds = [DataType.string] * interface.classes + [DataType.double] * len(interface.answers)
+    columns += [ColSpec(kind, name) for kind, name in zip(kinds, interface.columns, strict=True)]
+    return ModelSignature(outputs=Schema(columns))

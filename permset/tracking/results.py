@@ -11,7 +11,7 @@ from permset.figures.looks import looks
 from permset.report.answers import points_of
 from permset.report.page import answer, question
 from permset.report.tables import markdown
-from permset.store.arrays import read_bags, read_collection, read_model
+from permset.store.arrays import read_bags, read_collection
 from permset.store.files import is_present
 from permset.store.tables import read_csv, read_curves, read_json
 from permset.tracking.predictions import prediction_results
@@ -132,14 +132,11 @@ def comparison_record() -> Result:
 def log_inputs(params: Params, name: str) -> None:
     # torch takes seconds, which only a new result should pay.
     from permset.tracking.mirror import log_bags
-    from permset.tracking.models import example_of, log_network
-    from permset.training.run import open_run
-    from permset.training.stack import unstack
+    from permset.tracking.models import best_network, log_network
 
-    run, path = open_run(params, name), Path(f"data/{params.run(name).task}.npz")
-    drawn = params.task(params.run(name).task).drawn
+    task = params.run(name).task
+    path = Path(f"data/{task}.npz")
+    drawn = params.task(task).drawn
     arrays = read_bags(path)[:2] if drawn else tuple(read_collection(path, path.stem)[key] for key in ("objects", "y"))
-    log_bags(params.run(name).task, *arrays)
-    saved = read_model(Path(f"models/{name}.pt"))
-    best = unstack(run.network(), saved["state"], saved["best_seed"])
-    log_network(best, example_of(run.task), params.run(name).takes_any_set_size, name)
+    log_bags(task, *arrays)
+    log_network(*best_network(params, name), name)

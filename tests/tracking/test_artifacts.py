@@ -6,14 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
-import torch
-from tracked_results import result, runs
+from tracked_results import interface, log, result, runs
 
 from permset import PermsetError
-from permset.data.bags import Bags
 from permset.networks.networks import DeepSet
-from permset.tracking.models import log_network
 from permset.tracking.store import EXPERIMENT, Result, holds_all, mirror_new
 
 
@@ -39,9 +37,8 @@ def track(*results: Result) -> None:
 
 
 def with_model(name: str) -> Result:
-    example = Bags(torch.randn(2, 5, 3), torch.zeros(2, 1))
-    log = partial(log_network, DeepSet(3, [4, 2], [3]), example, any_set_size=True, name=name)
-    return result(name, files=[Path("results/one.csv")], log_inputs=log)
+    log_inputs = partial(log, DeepSet(3, [4, 2], [3]), interface(), name)
+    return result(name, files=[Path("results/one.csv")], log_inputs=log_inputs)
 
 
 def files_in(folder: Path) -> dict[Path, int]:
@@ -75,7 +72,7 @@ def test_a_copied_project_writes_into_its_own_folder(
         )
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     [model] = mlflow.search_logged_models(experiment_ids=[experiment.experiment_id], output_format="list")
-    mlflow.pytorch.load_model(model.model_uri)
+    assert len(mlflow.pyfunc.load_model(model.model_uri).predict(np.zeros((2, 5, 3)))) == 2
     assert mlflow.get_experiment("0").artifact_location == f"{copy}/mlruns/0"
     assert mlflow.get_experiment_by_name("another").artifact_location == "s3://bucket/mlruns"
 
