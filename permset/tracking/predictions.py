@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from permset.config.experiment import Params
+from permset.config.predictions import OBJECTS
 from permset.store.files import is_present
 from permset.store.tables import read_json
 from permset.tracking.store import Result, digest, seconds_of
@@ -21,7 +22,8 @@ def prediction_results(params: Params) -> Iterator[Result]:
             continue
         found = read_json(summary, f"predict@{name}")[name]
         path = Path(entry.path)
-        hashes = {"file": hash_of(path), "table": hash_of(table)}
+        tables = {"table": table} | ({"objects": table.with_stem(f"{name}{OBJECTS}")} if entry.objects else {})
+        hashes = {"file": hash_of(path)} | {kind: hash_of(table) for kind, table in tables.items()}
         numbers = {key: value for key, value in found.items() if isinstance(value, int | float)}
         yield Result(
             name=f"predict@{name}",
@@ -29,7 +31,7 @@ def prediction_results(params: Params) -> Iterator[Result]:
             params={"prediction": name, "run": found["run"], "file": entry.path},
             metrics={key if key in COUNTS else f"test/{key}": value for key, value in numbers.items()},
             tags={"run": f"predict@{name}", "task": found["task"], "predicted_by": found["run"]},
-            files=[table, summary],
+            files=[*tables.values(), summary],
             log_inputs=partial(log_input, path, hashes["file"]),
             seconds=seconds_of(summary),
         )
