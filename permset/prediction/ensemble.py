@@ -63,13 +63,14 @@ class Ensemble:
 
     def meant(self, outputs: Float[Tensor, "networks sets outputs"]) -> Float[np.ndarray, "networks sets numbers"]:
         """Probabilities of the classes, or real numbers, in float64."""
-        outputs = outputs.double()
+        numbers = outputs.double().numpy()
         match self.target:
             case Binary():
-                outputs = torch.cat([torch.sigmoid(-outputs), torch.sigmoid(outputs)], -1)
+                return _softmax(np.concatenate([np.zeros_like(numbers), numbers], -1))
             case Classes():
-                outputs = outputs.softmax(-1)
-        return outputs.numpy()
+                return _softmax(numbers)
+            case _:
+                return numbers
 
 
 def batches(portion: Portion) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
@@ -98,6 +99,12 @@ def padded_size(size: int) -> int:
     """The least number of objects with three binary digits and then zeros, at least 1: at most a quarter more."""
     step = 1 << max(0, size.bit_length() - 3)
     return max(1, -(-size // step) * step)
+
+
+def _softmax(logits: Float[np.ndarray, "*shape classes"]) -> Float[np.ndarray, "*shape classes"]:
+    """By numpy: torch's exponential has other bits at the end of an array than within it."""
+    shares = np.exp(logits - logits.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
 
 
 def _logarithm(shares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
