@@ -28,10 +28,10 @@ class KeyObject(NamedTuple):
 class KeyBag(NamedTuple):
     bag: str
     predicted: str
-    target: str
-    """the real number on which there are effects; empty where they are on the probability of a class"""
     objects: Sequence[KeyObject]
     """the strongest first"""
+    target: str
+    """the real number on which there are effects; empty where they are on the probability of a class"""
 
 
 @styled

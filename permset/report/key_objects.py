@@ -32,7 +32,7 @@ def _key_bag(name: str, rows: Sequence[Row], answers: Iterable[Row]) -> KeyBag:
     )
     objects = [KeyObject(row["row"], float(row[effect]), float(row[spread] or math.nan)) for row in rows if row[effect]]
     return KeyBag(
-        name, answer[predicted], effect.partition(" on ")[2], sorted(objects, key=lambda one: -abs(one.effect))
+        name, answer[predicted], sorted(objects, key=lambda one: -abs(one.effect)), effect.partition(" on ")[2]
     )
 
 

@@ -24,7 +24,7 @@ def prediction_results(params: Params) -> Iterator[Result]:
         path = Path(entry.path)
         tables = {"table": table} | ({"objects": table.with_stem(f"{name}{OBJECTS}")} if entry.objects else {})
         hashes = {"file": hash_of(path)} | {kind: hash_of(table) for kind, table in tables.items()}
-        numbers = {key: value for key, value in found.items() if isinstance(value, int | float)}
+        numbers = {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
         yield Result(
             name=f"predict@{name}",
             digest=digest(hashes, [summary]),
