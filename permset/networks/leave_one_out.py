@@ -18,7 +18,7 @@ from permset.symmetry.symmetrizers import SetNetwork
 class WithoutEach(nn.Module):
     """Of each bag what the network says of it without its first object, without its second, and so on, side by side.
 
-    In the place of padding there are numbers that mean nothing.
+    In the place of padding it is what the network says of the whole bag: padding that is left out changes nothing.
     """
 
     def __init__(self, network: SetNetwork):
@@ -50,26 +50,25 @@ def _outputs(
 def pools_without_each(
     x: Float[Tensor, "*batch n c"], mask: Mask | None, kinds: Sequence[PoolingKind]
 ) -> Float[Tensor, "*batch n features"]:
-    """What `Pooling` of these kinds gives for each bag without each of its objects; zero where nothing is left."""
+    """What `Pooling` of these kinds gives for each bag without each of its objects, and without each of its padding."""
     mask = torch.ones(x.shape[:-1], dtype=torch.bool, device=x.device) if mask is None else mask
-    left = (mask.sum(-1, keepdim=True) - 1).clamp(min=0).unsqueeze(-1)
-    return torch.cat([_pool(x, mask, left, kind) for kind in kinds], -1)
+    return torch.cat([_pool(x, mask, kind) for kind in kinds], -1)
 
 
-def _pool(
-    x: Float[Tensor, "*batch n c"], mask: Mask, left: Int[Tensor, "*batch 1 1"], kind: PoolingKind
-) -> Float[Tensor, "*batch n c"]:
+def _pool(x: Float[Tensor, "*batch n c"], mask: Mask, kind: PoolingKind) -> Float[Tensor, "*batch n c"]:
+    size = mask.sum(-1).unsqueeze(-1).unsqueeze(-1)
+    left = (size - mask.unsqueeze(-1).long()).clamp(min=1)
     match kind:
         case "sum":
             return _sum_of_others(without_padding(x, mask))
         case "mean":
-            return _sum_of_others(without_padding(x, mask)) / left.clamp(min=1)
+            return _sum_of_others(without_padding(x, mask)) / left
         case "max":
-            return _max_of_others(without_padding(x, mask, -torch.inf), left)
+            return _max_of_others(without_padding(x, mask, -torch.inf), size)
         case "min":
-            return -_max_of_others(without_padding(-x, mask, -torch.inf), left)
+            return -_max_of_others(without_padding(-x, mask, -torch.inf), size)
         case "lse":
-            return _log_mean_exp_of_others(without_padding(x, mask, -torch.inf), left)
+            return _log_sum_exp_of_others(without_padding(x, mask, -torch.inf), size) - torch.log1p(left.to(x) - 1)
     raise ValueError(kind)
 
 
@@ -80,25 +79,26 @@ def _sum_of_others(x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch n c"
     return (rounded - x) + (total - rounded).to(x)
 
 
-def _max_of_others(x: Float[Tensor, "*batch n c"], left: Int[Tensor, "*batch 1 1"]) -> Float[Tensor, "*batch n c"]:
+def _max_of_others(x: Float[Tensor, "*batch n c"], size: Int[Tensor, "*batch 1 1"]) -> Float[Tensor, "*batch n c"]:
     """The largest, or the second largest in the place of the largest."""
-    largest, is_largest = _largest(x)
+    largest, is_largest = _largest(x, size)
     second = torch.where(is_largest, -torch.inf, x).amax(-2, keepdim=True)
-    return torch.where(is_largest, torch.where(left > 0, second, 0.0), largest)
+    return torch.where(is_largest, torch.where(size > 1, second, 0.0), largest)
 
 
-def _log_mean_exp_of_others(
-    x: Float[Tensor, "*batch n c"], left: Int[Tensor, "*batch 1 1"]
+def _log_sum_exp_of_others(
+    x: Float[Tensor, "*batch n c"], size: Int[Tensor, "*batch 1 1"]
 ) -> Float[Tensor, "*batch n c"]:
     """Without the largest, the others are summed anew: beside it they may all have been lost to rounding."""
-    largest, is_largest = _largest(x)
+    largest, is_largest = _largest(x, size)
     others = largest + torch.log1p((_sum_of_others((x - largest).exp()) - 1).clamp(min=0))
     smaller = log_sum_exp(torch.where(is_largest, -torch.inf, x), -2).unsqueeze(-2)
-    count = torch.log1p((left.to(x) - 1).clamp(min=0))
-    return torch.where(is_largest, torch.where(left > 0, smaller - count, 0.0), others - count)
+    return torch.where(is_largest, torch.where(size > 1, smaller, 0.0), others)
 
 
-def _largest(x: Float[Tensor, "*batch n c"]) -> tuple[Float[Tensor, "*batch 1 c"], Bool[Tensor, "*batch n c"]]:
-    """The largest, and the place of one that is."""
+def _largest(
+    x: Float[Tensor, "*batch n c"], size: Int[Tensor, "*batch 1 1"]
+) -> tuple[Float[Tensor, "*batch 1 c"], Bool[Tensor, "*batch n c"]]:
+    """The largest, zero in empty bags, and the place of one that is."""
     largest, place = x.max(-2, keepdim=True)
-    return largest, torch.arange(x.shape[-2], device=x.device).unsqueeze(-1) == place
+    return torch.where(size > 0, largest, 0.0), torch.arange(x.shape[-2], device=x.device).unsqueeze(-1) == place

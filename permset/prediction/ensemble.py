@@ -42,7 +42,7 @@ class Ensemble:
     def outputs(self, portion: Portion) -> Float[Tensor, "networks sets outputs"]:
         """Of all networks, in float32."""
         found = torch.empty(len(self), len(portion), self.target.outputs)
-        for chosen, bags in batches(portion):
+        for chosen, bags in batches(portion, OBJECTS_A_TIME):
             found[:, chosen] = predict(self.network, self.state, bags.x, bags.mask)[:, : len(chosen)]
         return found
 
@@ -73,8 +73,10 @@ class Ensemble:
                 return numbers
 
 
-def batches(portion: Portion) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
+def batches(portion: Portion, objects: int, padding: int = 0) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
     """The bags of a portion, padded: which ones they are, and they, first in a batch that empty bags fill up.
+
+    A batch has at most so many objects, or one bag, and a bag at least so much padding.
 
     How many objects a bag is padded to, and among how many bags, follows from its own size, so that the bags beside it
     do not matter to its outputs, but for rounding where a library rounds by the place in a batch.
@@ -82,9 +84,9 @@ def batches(portion: Portion) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
     sets = len(portion)
     sizes = torch.cat([torch.from_numpy(portion.sizes), torch.zeros(1, dtype=torch.int64)])  # the last one fills up
     collection = Collection(torch.from_numpy(portion.objects), sizes, torch.zeros(sets + 1, 1))
-    padded = torch.tensor([padded_size(size) for size in portion.sizes.tolist()])
+    padded = torch.tensor([padded_size(size + padding) for size in portion.sizes.tolist()])
     for size in padded.unique().tolist():
-        at_once = max(1, min(SETS_A_TIME, OBJECTS_A_TIME // size))
+        at_once = max(1, min(SETS_A_TIME, objects // size))
         for chosen in (padded == size).nonzero().flatten().split(at_once):
             filled = torch.cat([chosen, torch.full((at_once - len(chosen),), sets)])
             yield chosen, collection.bags(filled, size)

@@ -18,6 +18,9 @@ from permset.training.stack import predict
 NUMBERS = 4_000_000
 """in bags that each lack an object, unless a single one has more: what memory holds at once"""
 
+OBJECTS_A_TIME = 2_000
+"""padding included, unless a single bag has more; so few that a processor's cache holds what is pooled of each"""
+
 
 class Effects(NamedTuple):
     """Of each object of a portion, in their order there: what is said of its bag, less what is said without it."""
@@ -30,29 +33,39 @@ class Effects(NamedTuple):
     """its weight where the networks pool by attention, the mean over them; this is no effect"""
 
 
+class Outputs(NamedTuple):
+    """Of all networks, in float32."""
+
+    whole: Float[Tensor, "networks sets numbers"]
+    """for each bag"""
+    without_each: Float[Tensor, "networks objects numbers"]
+    """for the bag of each object, without it"""
+
+
 def has_attention(ensemble: Ensemble) -> bool:
     return AttentionWeights.takes(ensemble.network)
 
 
 def effects(ensemble: Ensemble, portion: Portion) -> Effects:
     """Every object is left out once. What is left of a bag of one object is an empty bag."""
-    whole = ensemble.meant(ensemble.outputs(portion))
     bag_of = np.repeat(np.arange(len(portion)), portion.sizes)
-    changes = whole[:, bag_of] - ensemble.meant(outputs_without_each(ensemble, portion))
+    whole, without_each = map(ensemble.meant, outputs(ensemble, portion))
+    changes = whole[:, bag_of] - without_each
     if not isinstance(ensemble.target, Real):
         changes = changes[:, np.arange(len(bag_of)), whole.mean(0).argmax(1)[bag_of], None]
     attention = None
     if has_attention(ensemble):
-        weights = _of_objects(ensemble, AttentionWeights(ensemble.network), portion, 1)
+        _, weights = _of_places(ensemble, AttentionWeights(ensemble.network), portion, 1)
         attention = weights[..., 0].double().mean(0).numpy()
     return Effects(changes.mean(0), spread_of(changes), attention)
 
 
-def outputs_without_each(ensemble: Ensemble, portion: Portion) -> Float[Tensor, "networks objects outputs"]:
-    """Of all networks, for the bag of each object without it."""
+def outputs(ensemble: Ensemble, portion: Portion) -> Outputs:
+    """Networks that pool look at each object once, others at each bag without each of its objects."""
     if WithoutEach.takes(ensemble.network):
-        return _of_objects(ensemble, WithoutEach(ensemble.network), portion, ensemble.target.outputs)
-    return torch.cat([ensemble.outputs(bags) for bags in bags_without_each(portion)], 1)
+        return Outputs(*_of_places(ensemble, WithoutEach(ensemble.network), portion, ensemble.target.outputs))
+    without_each = torch.cat([ensemble.outputs(bags) for bags in bags_without_each(portion)], 1)
+    return Outputs(ensemble.outputs(portion), without_each)
 
 
 def bags_without_each(portion: Portion, numbers: int = NUMBERS) -> Iterator[Portion]:
@@ -76,16 +89,17 @@ def _rows_without(
     return rows + (rows >= np.repeat(objects, left))
 
 
-def _of_objects(
+def _of_places(
     ensemble: Ensemble, network: nn.Module, portion: Portion, numbers: int
-) -> Float[Tensor, "networks objects numbers"]:
-    """What a network around that of the ensemble says of each object."""
+) -> tuple[Float[Tensor, "networks sets numbers"], Float[Tensor, "networks objects numbers"]]:
+    """What a network around that of the ensemble says in each bag of padding, and of each object."""
     state = {f"network.{name}": value for name, value in ensemble.state.items()}
     starts = torch.from_numpy(np.cumsum(portion.sizes) - portion.sizes)
-    found = torch.empty(len(ensemble), len(portion.objects), numbers)
-    for chosen, bags in batches(portion):
+    of_padding, of_objects = (torch.empty(len(ensemble), len(many), numbers) for many in (portion, portion.objects))
+    for chosen, bags in batches(portion, OBJECTS_A_TIME, padding=1):
         assert bags.mask is not None
         values = predict(network, state, bags.x, bags.mask).unflatten(-1, (-1, numbers))
+        of_padding[:, chosen] = values[:, : len(chosen), -1]
         bag, place = bags.mask.nonzero(as_tuple=True)
-        found[:, starts[chosen[bag]] + place] = values[:, bag, place]
-    return found
+        of_objects[:, starts[chosen[bag]] + place] = values[:, bag, place]
+    return of_padding, of_objects

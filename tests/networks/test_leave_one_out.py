@@ -38,11 +38,12 @@ def test_a_corrected_pool_is_that_of_the_other_objects(
     kind: PoolingKind, sizes: list[int], more: int, garbage: float, seed: int
 ) -> None:
     x, mask = padded(bags(sizes, seed), max(sizes) + more, seed, garbage)
-    pools = pools_without_each(x, mask, [kind])
+    pools, pooling = pools_without_each(x, mask, [kind]), Pooling(C, kind)
     assert torch.equal(pools_without_each(x[None], mask[None], [kind])[0][mask], pools[mask])
     for bag, there, found in zip(x, mask, pools, strict=True):
+        assert relative(found[~there], pooling(bag[there]).expand(int((~there).sum()), -1)) <= 1e-12, "of the whole bag"
         if there.any():
-            expected = anew(Pooling(C, kind), bag[there])
+            expected = anew(pooling, bag[there])
             assert relative(found[there], expected) <= 1e-12
             assert relative(pools_without_each(bag[there], None, [kind]), expected) <= 1e-12
 

@@ -12,7 +12,7 @@ from permset.estimators import BagClassifier
 from permset.networks.leave_one_out import WithoutEach
 from permset.prediction import key_objects
 from permset.prediction.ensemble import Ensemble
-from permset.prediction.key_objects import bags_without_each, effects, outputs_without_each
+from permset.prediction.key_objects import bags_without_each, effects, outputs
 from permset.reading.portions import Portion
 
 SIZES = [4, 0, 1, LARGEST, 2, 9]
@@ -42,16 +42,16 @@ def test_each_object_is_left_out_once_in_portions_of_any_size(numbers: int) -> N
 def test_of_every_network_they_are_those_of_its_smaller_bags(name: str) -> None:
     """Predicted one by one."""
     whole, bags = ensemble(name, Classes(3)), portion(SIZES)
-    found = outputs_without_each(whole, bags)
+    found = outputs(whole, bags).without_each
     for i, bag in enumerate(by_hand(bags)):
         torch.testing.assert_close(found[:, i : i + 1], whole.outputs(of_bags([bag])), rtol=1e-4, atol=1e-6)
 
 
 def test_a_network_that_pools_sees_each_object_once(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, bags = ensemble("pooled", BINARY), portion(SIZES)
-    plain = torch.cat([whole.outputs(some) for some in bags_without_each(bags)], 1)
+    plain = whole.outputs(bags), torch.cat([whole.outputs(some) for some in bags_without_each(bags)], 1)
     monkeypatch.setattr(key_objects, "bags_without_each", None)
-    torch.testing.assert_close(outputs_without_each(whole, bags), plain, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(tuple(outputs(whole, bags)), plain, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("target", [BINARY, Classes(3)])
@@ -81,9 +81,7 @@ def meant(outputs: np.ndarray, target: Target) -> np.ndarray:
 def test_they_are_of_the_likeliest_class_or_of_each_number_over_the_networks(target: Target) -> None:
     whole, bags = ensemble("pooled", target), portion([4, 2, 9])
     mean, spread, _ = effects(whole, bags)
-    full, left = (
-        meant(some.double().numpy(), target) for some in (whole.outputs(bags), outputs_without_each(whole, bags))
-    )
+    full, left = (meant(some.double().numpy(), target) for some in outputs(whole, bags))
     bag_of = np.repeat([0, 1, 2], [4, 2, 9])
     for row, bag in enumerate(bag_of):
         likeliest = full.mean(0)[bag].argmax()
