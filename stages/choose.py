@@ -22,12 +22,12 @@ def choose() -> None:
     summary = read_csv(Path("results/summary.csv"), "plot")
     for name, entry in params.predictions.items():
         predicts = entry.run or best_of([row for row in summary if row["task"] == entry.best])
-        content: dict[str, Any] = {"run": predicts, "task": entry.best}
+        content: dict[str, Any] = {"run": predicts, "task": entry.best, "objects": entry.objects}
         if predicts is not None:
             task = params.run(predicts).task
             files = Path(f"models/{predicts}.pt"), Path(f"data/{task}.npz")
             hashes = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-            content = {"run": predicts, "task": task, "source": params.task(task).model_dump(), "sha256": hashes}
+            content |= {"task": task, "source": params.task(task).model_dump(), "sha256": hashes}
         write_json(FOLDER / f"{name}.json", content)
     keep_only(FOLDER, [f"{name}.json" for name in params.predictions])
 

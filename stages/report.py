@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from permset.config.experiment import load_params
+from permset.config.predictions import OBJECTS
+from permset.figures.key_objects import KeyBag
+from permset.report.key_objects import key_bags
 from permset.report.page import render
 from permset.store.files import is_present, write
-from permset.store.tables import read_csv, read_json
+from permset.store.tables import csv_rows, read_csv, read_json
 from stages import run
 
 
@@ -24,8 +27,14 @@ def report() -> None:
     figures = Path("results/figures"), Path("results/study_figures")
     answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}
     predictions = {name: read_json(path, f"predict@{name}")[name] for name, path in answers.items() if is_present(path)}
-    page = render(params, summary, comparisons, permutations, studies, published, *figures, predictions)
+    objects = {name: key_objects(name) for name in predictions if params.predictions[name].objects}
+    page = render(params, summary, comparisons, permutations, studies, published, *figures, predictions, objects)
     write(Path("results/report.html"), lambda path: path.write_text(page))
+
+
+def key_objects(name: str) -> list[KeyBag]:
+    tables = (Path(f"results/predictions/{name}{kind}.csv") for kind in (OBJECTS, ""))
+    return key_bags(*(csv_rows(path, f"predict@{name}") for path in tables))
 
 
 if __name__ == "__main__":

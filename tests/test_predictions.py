@@ -61,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     }
     project.params["runs"]["musk"] = project.params["runs"]["baskets_deepset"] | {"task": "musk1"}
     project.params["predictions"] |= {
-        "april": {"run": "baskets_deepset", "path": "april.csv"},
+        "april": {"run": "baskets_deepset", "path": "april.csv", "objects": True},
         "unreachable": {"run": "musk", "path": "march.csv"},
         "unknown": {"best": "musk1", "path": "march.csv"},
     }
@@ -95,6 +95,19 @@ def test_the_walk_ends_with_a_row_for_each_new_bag(project: Project) -> None:
         assert any(column.startswith(text) for column in rows[0])
 
 
+def test_every_object_has_a_row_where_objects_are_asked_for(project: Project) -> None:
+    rows = read_csv(project.root / "results/predictions/april_objects.csv", "predict@april")
+    lines = (project.root / "april.csv").read_text().splitlines()
+    assert [(row["bag"], int(row["row"])) for row in rows] == [
+        (line.split(",")[0], i) for i, line in enumerate(lines[1:], 2)
+    ]
+    note = (project.root / "results/predictions/march_objects.csv").read_text()
+    assert note.startswith("absent: not asked for; set predictions.march.objects")
+    for text in ("bag", "row", "effect", "spread"):
+        assert f"| `{text}`" in (ROOT / "docs/bags.md").read_text()
+        assert text in rows[0]
+
+
 def test_mlflow_and_the_page_have_them(project: Project) -> None:
     runs = {run.data.tags["run"]: run for run in project.tracked()}
     predictions = {name for name in runs if name.startswith("predict@")}
@@ -107,16 +120,18 @@ def test_mlflow_and_the_page_have_them(project: Project) -> None:
     with closing(sqlite3.connect(project.root / "mlflow.db")) as store:
         assert store.execute(used, (april.info.run_id,)).fetchall() == [("april.csv",)]
     artifacts = project.root / "mlruns" / april.info.run_id / "artifacts/results/predictions"
-    assert sorted(path.name for path in artifacts.iterdir()) == ["april.csv", "april.json"]
+    assert sorted(path.name for path in artifacts.iterdir()) == ["april.csv", "april.json", "april_objects.csv"]
     page = (project.root / "results/report.html").read_text()
     assert '<h2 id="predictions">' in page
     assert '<a id="prediction-march" href="#prediction-march">' in page
     assert "unreachable" not in page
+    assert "Objects that drive the predictions of april most" in page
 
 
 def test_where_nothing_could_be_fetched_the_table_says_why(project: Project) -> None:
     for name, why in {"unreachable": "needs the package mil==", "unknown": "no run of musk1 has results here"}.items():
-        assert why in (project.root / f"results/predictions/{name}.csv").read_text()
+        for table in (f"{name}.csv", f"{name}_objects.csv"):
+            assert why in (project.root / "results/predictions" / table).read_text()
 
 
 def test_only_what_is_new_is_predicted(project: Project) -> None:

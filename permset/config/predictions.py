@@ -9,6 +9,9 @@ from permset.config.data import BagFileParams, FilePath
 from permset.config.mistakes import listed
 from permset.config.runs import RunParams
 
+OBJECTS = "_objects"
+"""after the name of a prediction, in that of its table of objects"""
+
 
 class PredictionParams(Strict):
     """New bags in a file like the one that a run was trained on: with its columns or arrays, labels or none."""
@@ -19,6 +22,8 @@ class PredictionParams(Strict):
     """or an entry of `files`, of whose runs the one predicts that is best on validation bags"""
     path: FilePath
     """relative to the project's root"""
+    objects: bool = False
+    """whether a second table says which objects drive each prediction"""
 
     @model_validator(mode="after")
     def _one_run(self) -> "PredictionParams":
@@ -35,6 +40,8 @@ def mistakes_of(
     usable = [name for name, run in runs.items() if run.task in files]
     for name, chosen in predictions.items():
         place = f"predictions.{name}"
+        if (other := name.removesuffix(OBJECTS)) in predictions.keys() - {name}:
+            yield f"{place}: {name}.csv is the table of the objects of {other}; choose another name"
         if chosen.run is not None and chosen.run not in runs:
             yield f"{place}.run: no run is named {chosen.run!r}; choose one of: {listed(usable) or 'none there yet'}"
         elif chosen.run is not None and chosen.run not in usable:

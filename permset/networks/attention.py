@@ -6,6 +6,8 @@ divided by the root of a head's width. A mask is that of the keys: padding takes
 adds nothing.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -36,6 +38,14 @@ class MAB(nn.Module):
         self, x: Float[Tensor, "... m c_query"], y: Float[Tensor, "*batch n c_key"], mask: Mask | None = None
     ) -> Float[Tensor, "*batch m width"]:
         return self.attend(x, without_padding(y, mask), mask)
+
+    def weights(
+        self, x: Float[Tensor, "... m c_query"], y: Float[Tensor, "*batch n c_key"], mask: Mask | None = None
+    ) -> Float[Tensor, "*batch heads m n"]:
+        """softmax(QKᵀ/√d) in each head, for bags that are not empty."""
+        q, k = (z.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for z in (self.query(x), self.key(y)))
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        return scores.softmax(-1) if mask is None else scores.where(mask[..., None, None, :], -torch.inf).softmax(-1)
 
     def attend(
         self, x: Float[Tensor, "... m c_query"], y: Float[Tensor, "*batch n c_key"], mask: Mask | None = None
@@ -89,6 +99,11 @@ class PMA(nn.Module):
         self, x: Float[Tensor, "*batch n width"], mask: Mask | None = None
     ) -> Float[Tensor, "*batch seeds width"]:
         return self.mab(self.seeds, x, mask)
+
+    def weights(
+        self, x: Float[Tensor, "*batch n width"], mask: Mask | None = None
+    ) -> Float[Tensor, "*batch heads seeds n"]:
+        return self.mab.weights(self.seeds, without_padding(x, mask), mask)
 
 
 def _linear(c_in: int, c_out: int) -> nn.Linear:

@@ -49,11 +49,16 @@ class DeepSet(SetNetwork):
     def forward(self, x: Objects, mask: Mask | None = None) -> Outputs:
         return self.set(self.pooled(x, mask))
 
-    def pooled(self, x: Objects, mask: Mask | None = None) -> Float[Tensor, "*batch features"]:
+    def pooled(self, x: Objects, mask: Mask | None = None) -> Float[Tensor, "*batch pooled"]:
+        features = self.features(x, mask)
+        return self.pool(features, mask)
+
+    def features(self, x: Objects, mask: Mask | None = None) -> Float[Tensor, "*batch n features"]:
+        """φ of each object."""
         features = without_padding(x, mask)
         for layer in self.element:
             features = layer(features, mask) if isinstance(layer, SetNorm) else layer(features)
-        return self.pool(features, mask)
+        return features
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
         return PermutationGroup.symmetric(set_size)
@@ -85,10 +90,14 @@ class SetTransformer(SetNetwork):
         self.linear = nn.Linear(seeds * width, outputs)
 
     def forward(self, x: Objects, mask: Mask | None = None) -> Outputs:
+        return self.linear(self.pool(self.features(x, mask), mask).flatten(-2))
+
+    def features(self, x: Objects, mask: Mask | None = None) -> Float[Tensor, "*batch n width"]:
+        """Of each object among the others, before they are pooled."""
         x = self.embed(without_padding(x, mask))
         for block in self.blocks:
             x = block(x, mask)
-        return self.linear(self.pool(x, mask).flatten(-2))
+        return x
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
         return PermutationGroup.symmetric(set_size)

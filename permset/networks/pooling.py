@@ -47,8 +47,12 @@ class GatedAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch c"]:
         x, mask = _zeros_if_empty(x, mask)
+        return (self.weights(x, mask) * x).sum(-2)
+
+    def weights(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch n 1"]:
+        """The a_i of bags that are not empty; zero in the padding."""
         logits = self.w(torch.tanh(self.V(x)) * torch.sigmoid(self.U(x)))
-        return (without_padding(logits, mask, -torch.inf).softmax(-2) * x).sum(-2)
+        return without_padding(logits, mask, -torch.inf).softmax(-2)
 
 
 class SetNorm(nn.Module):

@@ -36,7 +36,13 @@ class Standardized(SetNetwork):
     def forward(
         self, x: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"] | None = None, **drawn: Tensor
     ) -> Float[Tensor, "*batch outputs"]:
-        outputs = self.network((x - self.mean) / self.deviation, mask, **drawn)
+        return self.in_units(self.network(self.standardized(x), mask, **drawn))
+
+    def standardized(self, x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch n c"]:
+        return (x - self.mean) / self.deviation
+
+    def in_units(self, outputs: Float[Tensor, "*batch outputs"]) -> Float[Tensor, "*batch outputs"]:
+        """Of the targets as they are given."""
         return outputs * self.target_deviation + self.target_mean
 
     def draw(self, num_sets: int, generator: torch.Generator) -> Int[Tensor, "sets k n"] | None:

@@ -1,7 +1,8 @@
-"""A run's predictions for the bags of a file, row by row, and a summary of them all."""
+"""A run's predictions for the bags of a file, row by row, and a summary of them all; and the effects of the objects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from permset.data.targets import Real
 from permset.data.tasks import Collected
 from permset.evaluation.metrics import measure
 from permset.prediction.ensemble import Ensemble
+from permset.prediction.key_objects import effects, has_attention
 from permset.prediction.seen import Seen
 from permset.reading.csv_portions import csv_portions
 from permset.reading.encoding import Column, Encoding
 from permset.reading.npz_portions import npz_portions
+from permset.reading.object_rows import csv_object_rows, npz_object_rows
 from permset.reading.portions import Expected, Portion, cut
 from permset.store.arrays import read_model
 from permset.store.files import intact
@@ -65,24 +68,57 @@ class Forecast:
 
     def rows(self, title: str) -> Iterator[list[Any]]:
         """A row for each bag, in the order of the file; progress is shown under the title, on a terminal."""
-        kind = self.source.target
-        by_row = isinstance(self.source, CsvParams)
+        for portion in self._portions(title):
+            yield from self._rows_of(portion)
+
+    @property
+    def object_header(self) -> list[str]:
+        names = self.names
+        if isinstance(self.ensemble.target, Real):
+            found = [*(f"effect on {name}" for name in names), *(f"spread of {name}" for name in names)]
+        else:
+            found = ["effect", "spread"]
+        return ["bag", "row", *found, *(["attention"] if has_attention(self.ensemble) else [])]
+
+    def object_rows(self, title: str) -> Iterator[list[Any]]:
+        """A row for each object, in the order of the file, by how much it matters to the prediction for its bag.
+
+        What the networks say of empty bags is arbitrary if they saw none in training: then the only object of a bag has
+        no effect in its row.
+        """
+        kind, by_row = self.source.target, isinstance(self.source, CsvParams)
+        rows = csv_object_rows(self.path, self.expected.encoding.names) if by_row else npz_object_rows(self.path, kind)
+        for portion in self._portions(title):
+            mean, spread, attention = effects(self.ensemble, self._encoded(portion))
+            sizes = np.repeat(portion.sizes, portion.sizes)
+            known = (sizes > 1) | (self.seen.fewest == 0)
+            numbers = np.where(known[:, None], np.concatenate([mean, spread], 1), np.nan)
+            if attention is not None:
+                numbers = np.concatenate([numbers, attention[:, None]], 1)
+            names = np.repeat(np.array(portion.names, dtype=object), portion.sizes)
+            for name, row, of_object in zip(names, islice(rows, len(names)), numbers.tolist(), strict=True):
+                yield [name, row, *_filled(of_object)]
+
+    def _portions(self, title: str) -> Iterator[Portion]:
+        kind, by_row = self.source.target, isinstance(self.source, CsvParams)
         read = csv_portions(self.path, self.expected) if by_row else npz_portions(self.path, self.expected, kind)
         layout = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
+        bags = 0
         with tqdm(total=1.0, desc=title, leave=None, disable=None, bar_format=layout) as progress:
             encoding = self.expected.encoding
             # As many channels, which is what memory holds.
-            numbers = NUMBERS * len(encoding.columns) // len(encoding.channels)
-            for portion in cut(read, SETS, numbers):
-                yield from self._rows_of(portion)
-                progress.set_postfix_str(f"{self.bags:,} bags")
+            for portion in cut(read, SETS, NUMBERS * len(encoding.columns) // len(encoding.channels)):
+                self._check_sizes(portion)
+                yield portion
+                bags += len(portion)
+                progress.set_postfix_str(f"{bags:,} bags")
                 progress.update(portion.share - progress.n)
 
+    def _encoded(self, portion: Portion) -> Portion:
+        return replace(portion, objects=self.expected.encoding.encode(portion.objects))
+
     def _rows_of(self, portion: Portion) -> Iterator[list[Any]]:
-        self._check_sizes(portion)
-        outside = self.seen.outside(portion)
-        portion = replace(portion, objects=self.expected.encoding.encode(portion.objects))
-        readings = self.ensemble.readings(portion)
+        readings, outside = self.ensemble.readings(self._encoded(portion)), self.seen.outside(portion)
         known = ~np.isnan(portion.labels).any(1)
         if known.any():
             outputs = self.ensemble.as_outputs(readings)[known]
@@ -101,7 +137,7 @@ class Forecast:
                 for i, row, s in zip(likeliest.tolist(), mean.tolist(), chosen.tolist(), strict=True)
             ]
         for name, answer, note in zip(portion.names, answers, outside, strict=True):
-            yield [name, *("" if value != value else value for value in answer), note]
+            yield [name, *_filled(answer), note]
 
     def _check_sizes(self, portion: Portion) -> None:
         if self.largest is not None and (portion.sizes > self.largest).any():
@@ -116,7 +152,7 @@ class Forecast:
             "run": self.run,
             "task": self.task,
             "file": str(self.path),
-            "networks": len(next(iter(self.ensemble.state.values()))),
+            "networks": len(self.ensemble),
             "bags": self.bags,
             "outside": self.outside,
             "labelled": sum(len(labels) for _, labels in self.labelled),
@@ -126,6 +162,11 @@ class Forecast:
         outputs, labels = (torch.cat(parts) for parts in zip(*self.labelled, strict=True))
         metrics = measure([(outputs, labels)], self.ensemble.target)
         return about | {key: value for key, value in metrics.items() if key not in ("num_seeds", "bayes_accuracy")}
+
+
+def _filled(values: list[Any]) -> list[Any]:
+    """Nothing in the place of what is no number."""
+    return ["" if value != value else value for value in values]
 
 
 def open_forecast(params: Params, name: str, path: Path) -> Forecast:

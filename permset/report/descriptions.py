@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from permset.config.studies import StudyParams
+from permset.figures.key_objects import KeyBag
 from permset.figures.sentences import listed
 from permset.report.answers import MeasuredPoint, runs_of
 from permset.report.tables import Row, percent, three_digits
@@ -57,3 +58,11 @@ def _trained(rows: Sequence[Row]) -> list[Row]:
 
 def _of_runs(rows: Sequence[Row], numbers: Iterable[str]) -> str:
     return ", ".join(f"{row['run']} {number}" for row, number in zip(rows, numbers, strict=True))
+
+
+def key_objects(prediction: str, bags: Sequence[KeyBag]) -> str:
+    strongest = [
+        f"in {bag.bag}, predicted {bag.predicted}, row {bag.objects[0].row} ({bag.objects[0].effect:+.2g})"
+        for bag in bags
+    ]
+    return f"Effects of single objects on the predictions for bags of {prediction}; the largest: {listed(strongest)}."

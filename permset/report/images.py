@@ -2,10 +2,14 @@
 
 import base64
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import oxipng
+from matplotlib.figure import Figure as Picture
 from PIL import Image
+
+from permset.figures.styles import save
 
 COLOURS = 256
 
@@ -20,6 +24,14 @@ class Figure(NamedTuple):
 
 def figure(path: Path, caption: str, alt: str) -> Figure:
     return Figure(f"data:image/png;base64,{base64.b64encode(light(path)).decode()}", caption, alt)
+
+
+def drawn(picture: Picture, caption: str, alt: str) -> Figure:
+    """Of a picture that is in no file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.png"
+        save(picture, path)
+        return figure(path, caption, alt)
 
 
 def light(path: Path) -> bytes:

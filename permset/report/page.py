@@ -21,11 +21,13 @@ from permset.config.data import (
     UnitSumParams,
 )
 from permset.config.experiment import Params
+from permset.figures.key_objects import KeyBag, key_objects_figure
+from permset.figures.names import plain
 from permset.report import answers, descriptions
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
-from permset.report.images import Figure, figure
+from permset.report.images import Figure, drawn, figure
 from permset.report.predictions import columns_of, rows_of
 from permset.report.tables import PUBLISHED, TEXT, Columns, Row, by_task, chosen, columns, limit, percent, warnings
 
@@ -55,8 +57,12 @@ def render(
     figures: Path,
     study_figures: Path,
     predictions: Mapping[str, Mapping[str, Any]],
+    key_objects: Mapping[str, Sequence[KeyBag]],
 ) -> str:
-    """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table."""
+    """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table.
+
+    `key_objects` has bags of those predictions that ask for objects.
+    """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     tasks = by_task(summary)
     texts = yaml.safe_load(QUESTIONS.read_text())
@@ -72,6 +78,7 @@ def render(
         ],
         published=Table.of(PUBLISHED, published),
         predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
+        key_objects=[_key_objects(name, bags) for name, bags in key_objects.items() if bags],
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
     )
 
@@ -198,6 +205,11 @@ def _study(
         "table": Table(["run", study.axis, "parameters", *(column.replace("_", " ") for column in study.show)], means),
         "command": f"dvc exp run studies/dvc.yaml -S '{place}={fewer}'",
     }
+
+
+def _key_objects(name: str, bags: Sequence[KeyBag]) -> Figure:
+    picture = key_objects_figure(bags, plain(name))
+    return drawn(picture, f"Objects that drive the predictions of {name} most", descriptions.key_objects(name, bags))
 
 
 def question(params: Params, name: str) -> str:

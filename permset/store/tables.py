@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,13 @@ def read_json(path: Path, stage: str) -> Any:
 
 
 def read_csv(path: Path, stage: str) -> list[dict[str, str]]:
+    return list(csv_rows(path, stage))
+
+
+def csv_rows(path: Path, stage: str) -> Iterator[dict[str, str]]:
+    """One after another, of a table of any length."""
     with intact(path, f"dvc repro -f {stage}"), path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        yield from csv.DictReader(file)
 
 
 def read_history(path: Path) -> np.ndarray:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from permset.config.experiment import Params
+from permset.config.predictions import OBJECTS
 from permset.store.files import is_present
 from permset.store.tables import read_json
 from permset.tracking.store import Result, digest, seconds_of
@@ -21,15 +22,16 @@ def prediction_results(params: Params) -> Iterator[Result]:
             continue
         found = read_json(summary, f"predict@{name}")[name]
         path = Path(entry.path)
-        hashes = {"file": hash_of(path), "table": hash_of(table)}
-        numbers = {key: value for key, value in found.items() if isinstance(value, int | float)}
+        tables = {"table": table} | ({"objects": table.with_stem(f"{name}{OBJECTS}")} if entry.objects else {})
+        hashes = {"file": hash_of(path)} | {kind: hash_of(table) for kind, table in tables.items()}
+        numbers = {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
         yield Result(
             name=f"predict@{name}",
             digest=digest(hashes, [summary]),
             params={"prediction": name, "run": found["run"], "file": entry.path},
             metrics={key if key in COUNTS else f"test/{key}": value for key, value in numbers.items()},
             tags={"run": f"predict@{name}", "task": found["task"], "predicted_by": found["run"]},
-            files=[table, summary],
+            files=[*tables.values(), summary],
             log_inputs=partial(log_input, path, hashes["file"]),
             seconds=seconds_of(summary),
         )

@@ -1,5 +1,6 @@
 """The section `predictions` of params.yaml: what an entry may say, and one line for each mistake in it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,15 @@ def test_a_file_without_the_section_has_no_predictions() -> None:
 @pytest.mark.parametrize("who", [{"run": "musk1_svm"}, {"best": "musk1"}])
 def test_an_entry_names_a_run_or_the_best_one_and_a_file(tmp_path: Path, who: dict[str, str]) -> None:
     params = load(tmp_path, {"march": who | {"path": "march.csv"}})
-    assert params.predictions["march"].model_dump(exclude_none=True) == who | {"path": "march.csv"}
+    assert params.predictions["march"].model_dump(exclude_none=True) == who | {"path": "march.csv", "objects": False}
+
+
+def test_it_may_ask_for_objects_in_a_table_of_their_own(tmp_path: Path) -> None:
+    entry = {"run": "musk1_svm", "path": "march.csv", "objects": True}
+    assert load(tmp_path, {"march": entry, "april_objects": entry}).predictions["march"].objects
+    expected = "predictions.march_objects: march_objects.csv is the table of the objects of march; choose another name"
+    with pytest.raises(PermsetError, match=re.escape(expected)):
+        load(tmp_path, {"march_objects": entry, "march": entry})
 
 
 def test_a_public_collection_is_fetched_for_predictions_too(tmp_path: Path) -> None:
@@ -42,6 +51,7 @@ def test_a_public_collection_is_fetched_for_predictions_too(tmp_path: Path) -> N
         ({"run": "musk1_svm"}, "predictions.march.path: missing; add it"),
         ({"run": "musk1_svm", "path": ""}, "predictions.march.path: String should have at least 1 character"),
         ({"run": "musk1_svm", "path": "a\nb"}, "predictions.march.path: must be a path whose parts have at most 255"),
+        ({"run": "musk1_svm", "path": "a.csv", "objects": "b"}, "predictions.march.objects: Input should be a valid"),
         ({"run": "musk1_svm", "path": "a.csv", "bag": "b"}, "predictions.march.bag: unknown key"),
         ({"run": "svm", "path": "a.csv"}, "predictions.march.run: no run is named 'svm'; choose one of: musk1_deepset"),
         (

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
@@ -17,10 +18,10 @@ from permset import Absent, PermsetError
 from permset.config.experiment import load_params
 from permset.data.targets import BINARY
 from permset.evaluation.metrics import measure
-from permset.prediction import forecast
+from permset.prediction import forecast, key_objects
 from permset.prediction.forecast import open_forecast
 from permset.reading.csv_portions import csv_portions
-from permset.reading.portions import Portion
+from permset.reading.portions import Portion, cut
 from permset.store.tables import read_csv, write_json
 from stages.predict import predict
 from stages.read import read
@@ -54,6 +55,7 @@ def write_table(path: Path, sizes: Any = SIZES, labels: Any = None, seed: int = 
                 writer.writerow([v, f"bag {i}", *label, u])
 
 
+FILES = ["march.csv", "march.json", "march_objects.csv"]
 ANSWERS = ["yes" if i % 2 else "no" for i in range(60)]
 
 
@@ -80,6 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "runs": {
             "deepset": {"task": "mine", "model": DEEPSET},
             "mlp": {"task": "mine", "model": {"kind": "mlp", "widths": [8], "activation": "relu"}},
+            "attention": {"task": "mine", "model": DEEPSET | {"pooling": "attention"}},
             "of_classes": {"task": "classes", "model": DEEPSET},
             "of_reals": {"task": "real", "model": DEEPSET},
         },
@@ -94,10 +97,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def predicted(run: str = "deepset", path: str = "march.csv") -> tuple[list[dict[str, str]], dict[str, Any]]:
+def predicted(
+    run: str = "deepset", path: str = "march.csv", objects: bool = False
+) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """The stage's table and summary."""
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["predictions"] = {"march": {"run": run, "path": path}}
+    params["predictions"] = {"march": {"run": run, "path": path, "objects": objects}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     write_json(Path("results/chosen/march.json"), {"run": run, "task": None})
     predict("march")
@@ -182,7 +187,7 @@ def test_a_network_of_fixed_size_refuses_larger_bags_in_one_line(project: Path) 
     with pytest.raises(PermsetError, match=expected):
         predicted("mlp")
     assert Path("results/predictions/march.csv").read_bytes() == kept
-    assert sorted(path.name for path in Path("results/predictions").iterdir()) == ["march.csv", "march.json"]
+    assert sorted(path.name for path in Path("results/predictions").iterdir()) == FILES
 
 
 def test_a_mistake_late_in_the_file_leaves_nothing_behind(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +201,7 @@ def test_a_mistake_late_in_the_file_leaves_nothing_behind(project: Path, monkeyp
     with pytest.raises(PermsetError, match=r"^march.csv: line \d+: bag 'bag 0' has other rows, up to line \d"):
         predicted()
     assert Path("results/predictions/march.csv").read_bytes() == kept
-    assert sorted(path.name for path in Path("results/predictions").iterdir()) == ["march.csv", "march.json"]
+    assert sorted(path.name for path in Path("results/predictions").iterdir()) == FILES
 
 
 def test_classes_of_arrays_have_their_numbers(project: Path) -> None:
@@ -266,3 +271,102 @@ def test_without_a_run_there_are_no_predictions(project: Path) -> None:
     write_json(Path("results/chosen/march.json"), {"run": None, "task": "mine"})
     with pytest.raises(Absent, match=r"^no run of mine has results here$"):
         predict("march")
+
+
+def objects_of(run: str = "deepset", path: str = "march.csv") -> list[dict[str, str]]:
+    """The stage's table of objects."""
+    predicted(run, path, objects=True)
+    return read_csv(Path("results/predictions/march_objects.csv"), "predict@march")
+
+
+def test_every_object_has_a_row_with_its_line_and_its_effect(project: Path) -> None:
+    write_table(project / "march.csv", seed=1)
+    rows = objects_of()
+    assert list(rows[0]) == ["bag", "row", "effect", "spread"]
+    lines = (project / "march.csv").read_text().splitlines()
+    filled = [i for i, line in enumerate(lines, 1) if i > 1 and line.split(",")[0]]
+    assert [int(row["row"]) for row in rows] == filled
+    assert len(filled) == SIZES.sum() < len(lines) - 1, "some bags have no objects"
+    assert all(row["bag"] == lines[int(row["row"]) - 1].split(",")[1] for row in rows)
+    before = {row["bag"]: row for row in predicted()[0]}
+    for row in rows[:5] + rows[-5:]:
+        line = int(row["row"])
+        if SIZES[int(row["bag"].removeprefix("bag "))] < 2:
+            continue
+        (project / "april.csv").write_text("\n".join(lines[: line - 1] + lines[line:]) + "\n")
+        after = {row["bag"]: row for row in predicted(path="april.csv")[0]}
+        of_class = f"probability of {before[row['bag']]['predicted']}"
+        change = float(before[row["bag"]][of_class]) - float(after[row["bag"]][of_class])
+        assert float(row["effect"]) == pytest.approx(change, abs=3e-6)
+        assert float(row["spread"]) > 0
+
+
+def test_effects_have_the_same_bytes_however_the_file_is_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(project / "march.csv", sizes=SIZES[:25], seed=1)
+    table = Path("results/predictions/march_objects.csv")
+    for run in ("deepset", "attention"):
+        objects_of(run)
+        before = table.read_bytes()
+        for block, sets, numbers, left in ((90, 7, 10**6, 50), (400, 1, 10**6, 1), (1 << 20, 1000, 30, 10**6)):
+            with monkeypatch.context() as patch:
+                patch.setattr(forecast, "csv_portions", partial(csv_portions, block=block))
+                patch.setattr(forecast, "SETS", sets)
+                patch.setattr(forecast, "NUMBERS", numbers)
+                patch.setattr(key_objects, "NUMBERS", left)
+                objects_of(run)
+            assert table.read_bytes() == before
+
+
+def test_where_objects_are_not_asked_for_a_note_stands_in_their_place(project: Path) -> None:
+    write_table(project / "march.csv", seed=1)
+    objects_of()
+    predicted()
+    table = Path("results/predictions/march_objects.csv")
+    assert table.read_text() == "absent: not asked for; set predictions.march.objects to true\n"
+
+
+def test_the_only_object_of_a_bag_has_an_effect_where_training_had_empty_bags(project: Path) -> None:
+    """What is left is the empty bag."""
+    write_table(project / "march.csv", sizes=[1, 0, 3], seed=1)
+    opened = open_forecast(load_params(), "deepset", Path("march.csv"))
+    assert opened.seen.fewest == 0
+    _, _, effect, _ = next(opened.object_rows("march"))
+    portion = next(cut(csv_portions(Path("march.csv"), opened.expected), 3, 10**6))
+    one, empty, _ = opened.ensemble.readings(portion).mean
+    assert effect == pytest.approx(one.max() - empty[one.argmax()], abs=1e-6)
+    opened.seen = dataclasses.replace(opened.seen, fewest=1)
+    rows = list(opened.object_rows("march"))
+    assert rows[0] == ["bag 0", 2, "", ""]
+    assert all(isinstance(value, float) for row in rows[1:] for value in row[2:])
+
+
+def test_a_network_of_fixed_size_has_effects_too(project: Path) -> None:
+    """A bag that lacks an object is one of the smaller bags that it takes."""
+    write_table(project / "march.csv", sizes=[8, 2], seed=1)
+    rows = objects_of("mlp")
+    assert len(rows) == 10
+    assert len({row["effect"] for row in rows}) == 10
+
+
+def test_weights_of_attention_stand_beside_the_effects(project: Path) -> None:
+    write_table(project / "march.csv", sizes=[1, 3], seed=1)
+    rows = objects_of("attention")
+    assert list(rows[0]) == ["bag", "row", "effect", "spread", "attention"]
+    assert float(rows[0]["attention"]) == 1
+    assert sum(float(row["attention"]) for row in rows[1:]) == pytest.approx(1, abs=1e-5)
+
+
+def test_each_real_target_has_effects_of_its_own_and_arrays_have_places(project: Path) -> None:
+    rows = objects_of("of_reals", "real.npz")
+    assert list(rows[0]) == [
+        "bag",
+        "row",
+        "effect on target 0",
+        "effect on target 1",
+        "spread of target 0",
+        "spread of target 1",
+    ]
+    assert [int(row["row"]) for row in rows] == list(range(SIZES.sum()))
+    assert [int(row["bag"]) for row in rows] == np.repeat(np.arange(60), SIZES).tolist()
+    sizes = {name: np.mean([abs(float(row[name])) for row in rows]) for name in list(rows[0])[2:4]}
+    assert sizes["effect on target 0"] > 100 * sizes["effect on target 1"], "they are in the units of the file"

@@ -9,15 +9,16 @@ import pytest
 import yaml
 
 from permset.store.files import write_absent
-from permset.store.tables import write_json
+from permset.store.tables import write_csv, write_json
 from stages.report import report
 
 SUMMARY = {"run": "musk1_svm", "task": "musk1", "file": "march.csv", "networks": 50, "bags": 12345, "outside": 1200}
 
 
-def predicted(project: Path, **summaries: dict[str, Any]) -> str:
+def predicted(project: Path, objects: bool = False, **summaries: dict[str, Any]) -> str:
     params = yaml.safe_load((project / "params.yaml").read_text())
-    params["predictions"] = {name: {"run": "musk1_svm", "path": "march.csv"} for name in ["gone", *summaries]}
+    entry = {"run": "musk1_svm", "path": "march.csv", "objects": objects}
+    params["predictions"] = dict.fromkeys(["gone", *summaries], entry)
     (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     for name, summary in summaries.items():
         write_json(project / f"results/predictions/{name}.json", {name: SUMMARY | summary})
@@ -52,3 +53,16 @@ def test_labels_are_scored_with_an_interval(project: Path, scores: dict[str, Any
     plain = page.replace("\u00a0", " ").replace("\u2060", "")
     assert f">{expected}</td>" in plain
     assert "<td></td>" in plain, "a file without labels has no score"
+
+
+def test_bags_with_key_objects_are_a_picture(project: Path) -> None:
+    folder = project / "results/predictions"
+    write_csv(folder / "march.csv", ["bag", "predicted"], [["17", "yes"], ["18", "no"]])
+    objects = [["17", 2, -0.25, 0.1], ["18", 3, 0.5, 0.1]]
+    write_csv(folder / "march_objects.csv", ["bag", "row", "effect", "spread"], objects)
+    page = predicted(project, objects=True, march={"labelled": 0})
+    [alt] = re.findall(r'alt="(Effects of single objects[^"]*)"', page)
+    assert "the largest: in 18, predicted no, row 3 (+0.5) and in 17, predicted yes, row 2 (-0.25)." in alt
+    assert "Objects that drive the predictions of march most" in page
+    assert "left out in turn" in page
+    assert "left out in turn" not in predicted(project, march={"labelled": 0})
