@@ -1,10 +1,13 @@
 """Results to be mirrored, and the runs that MLflow then holds."""
 
+from dataclasses import asdict
+
 import mlflow
 import torch
 from torch import nn
 
 from permset.data.bags import Bags
+from permset.reading.encoding import Column
 from permset.tracking.models import log_network
 from permset.tracking.served import Interface
 from permset.tracking.store import EXPERIMENT, STUDIES, Result, digest
@@ -17,7 +20,15 @@ def result(name: str, **changes: object) -> Result:
 
 def interface(most: int | None = None, **changes: object) -> Interface:
     """Of a network on three channels that tells two classes apart, in bags of any size or of one."""
-    known = {"bag": "bag", "channels": ["u", "v", "w"], "fewest": most or 0, "most": most}
+    columns = [asdict(Column(name)) for name in "uvw"]
+    known = {
+        "bag": "bag",
+        "table": columns,
+        "fills": False,
+        "channels": ["u", "v", "w"],
+        "fewest": most or 0,
+        "most": most,
+    }
     return Interface(**known | {"answers": ["no", "yes"], "classes": True} | changes)  # type: ignore[arg-type]
 
 

@@ -22,7 +22,7 @@ from permset.prediction.ensemble import Ensemble
 from permset.prediction.key_objects import effects, has_attention
 from permset.prediction.seen import Seen
 from permset.reading.csv_portions import csv_portions
-from permset.reading.encoding import Column, Encoding
+from permset.reading.encoding import stored_encoding
 from permset.reading.npz_portions import npz_portions
 from permset.reading.object_rows import csv_object_rows, npz_object_rows
 from permset.reading.portions import Expected, Portion, cut
@@ -181,9 +181,8 @@ def open_forecast(params: Params, name: str, path: Path) -> Forecast:
         )
     bags = Path(f"data/{chosen.task}.npz")
     with intact(bags, f"dvc repro -f read@{chosen.task}"), np.load(bags) as arrays:
-        channels, outputs, classes = (arrays[kind].tolist() for kind in ("channels", "targets", "classes"))
-        plain = Encoding([Column(name) for name in channels])
-        encoding = Encoding.from_json(str(arrays["encoding"])) if "encoding" in arrays else plain
+        outputs, classes = (arrays[kind].tolist() for kind in ("targets", "classes"))
+    encoding = stored_encoding(bags)
     return Forecast(
         path,
         name,

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,6 +17,7 @@ from permset import PermsetError
 from permset.config.kinds import Missing
 from permset.config.mistakes import show
 from permset.reading.checks import FlatBags
+from permset.store.files import intact
 
 MOST_CATEGORIES = 1000
 """of a column; one with more is rather a name of each object"""
@@ -47,6 +49,15 @@ class Column:
             yield from ((values == index).astype(np.float32) for index in range(len(self.categories)))
         if self.lacks:
             yield missing.astype(np.float32)
+
+    def decode(self, channels: Float[np.ndarray, "channels objects"]) -> list[float | str | None]:
+        """As a file would have it: None for what is missing, and for a text that is none of the categories."""
+        gone = channels[-1] > 0 if self.lacks else np.zeros(channels.shape[1], bool)
+        values: list[float | str] = channels[0].tolist()
+        if self.categories is not None:
+            of_texts = channels[: len(self.categories)]
+            gone, values = gone | ~of_texts.any(0), [self.categories[place] for place in of_texts.argmax(0)]
+        return [None if nothing else value for value, nothing in zip(values, gone, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,12 @@ class Encoding:
             encoded[:, channel] = array
         return encoded
 
+    def decode(self, objects: Float[np.ndarray, "objects channels"]) -> dict[str, list[float | str | None]]:
+        """The columns, by their names, of which `encode` made the channels."""
+        ends = np.cumsum([len(column.channels) for column in self.columns])
+        parts = zip(self.columns, np.split(objects.T, ends[:-1]), strict=True)
+        return {column.name: column.decode(channels) for column, channels in parts}
+
     def to_json(self) -> str:
         return json.dumps({"columns": [asdict(column) for column in self.columns], "missing": self.missing})
 
@@ -92,6 +109,14 @@ class Encoding:
     def from_json(cls, text: str) -> "Encoding":
         known = json.loads(text)
         return cls([Column(**column) for column in known["columns"]], known["missing"])
+
+
+def stored_encoding(path: Path) -> Encoding:
+    """That of the bags in data/<file>.npz."""
+    with intact(path, f"dvc repro -f read@{path.stem}"), np.load(path) as arrays:
+        if "encoding" in arrays:
+            return Encoding.from_json(str(arrays["encoding"]))
+        return Encoding([Column(name) for name in arrays["channels"].tolist()])
 
 
 def fit(

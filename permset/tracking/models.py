@@ -1,7 +1,7 @@
 """Networks as MLflow's models."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,7 +23,8 @@ from permset.data.bags import Bags
 from permset.data.targets import Binary, Classes, Real, Target
 from permset.data.tasks import Collected, Task
 from permset.networks.build import is_exportable
-from permset.store.arrays import read_collection, read_model
+from permset.reading.encoding import Column, Encoding, stored_encoding
+from permset.store.arrays import read_model
 from permset.tracking import served
 from permset.tracking.costs import Announced
 from permset.tracking.graphs import graph_of
@@ -41,28 +42,28 @@ PICKLED = "jaxtyping", "pydantic", "sympy"
 def best_network(params: Params, name: str) -> tuple[nn.Module, Interface, Bags]:
     """The network of a run's best seed, what it takes and gives, and two bags as an example."""
     chosen, run = params.run(name), open_run(params, name)
-    source, columns = params.task(chosen.task), {}
-    if not source.drawn:
-        path = Path(f"data/{chosen.task}.npz")
-        columns["channels"] = read_collection(path, path.stem)["channels"].tolist()
-    if isinstance(source, CsvParams):
-        columns["bag"] = source.bag
+    source = params.task(chosen.task)
+    encoding = None if source.drawn else stored_encoding(Path(f"data/{chosen.task}.npz"))
+    bag = source.bag if isinstance(source, CsvParams) else "bag"
     saved, example = read_model(Path(f"models/{name}.pt")), example_of(run.task)
     network = unstack(run.network(), saved["state"], saved["best_seed"])
     varying = example.mask is not None
-    return network, interface_of(run.task, varying, chosen.takes_any_set_size, **columns), example
+    return network, interface_of(run.task, varying, chosen.takes_any_set_size, encoding, bag), example
 
 
 def interface_of(
-    task: Task, varying: bool, any_size: bool, channels: Sequence[str] = (), bag: str = "bag"
+    task: Task, varying: bool, any_size: bool, encoding: Encoding | None = None, bag: str = "bag"
 ) -> Interface:
     """What a network takes and gives whose bags of training had varying sizes or one, and which may take any size.
 
-    `channels` and `bag` are the columns of the table that bags come from, if they do.
+    `encoding` and `bag` tell of the columns of the table that bags come from, if they do.
     """
+    encoding = encoding or Encoding([Column(f"channel {i}") for i in range(task.channels)])
     return Interface(
         bag=bag,
-        channels=list(channels) or [f"channel {i}" for i in range(task.channels)],
+        table=[asdict(column) for column in encoding.columns],
+        fills=encoding.missing == "mean",
+        channels=encoding.channels,
         fewest=0 if any_size or varying else task.set_size,
         most=None if any_size else task.set_size,
         answers=answers_of(task.target),
@@ -139,9 +140,9 @@ def _quiet() -> Iterator[None]:
 
 def frame_of(bags: Bags, interface: Interface) -> pd.DataFrame:
     """One row for each object, and the number of its bag."""
-    parts = []
+    parts, encoding = [], Encoding([Column(**column) for column in interface.table])
     for i in range(len(bags)):
-        part = pd.DataFrame(bags.alone(i)[0].numpy(), columns=interface.channels)
+        part = pd.DataFrame(encoding.decode(bags.alone(i)[0].numpy()))
         part.insert(0, interface.bag, i)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

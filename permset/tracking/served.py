@@ -25,8 +25,12 @@ class Interface:
 
     bag: str
     """the column of a data frame that says to which bag a row belongs"""
+    table: list[dict[str, Any]]
+    """its other columns: name, categories of texts, mean over training, and whether training lacks some"""
+    fills: bool
+    """whether the mean stands in the place of a missing number"""
     channels: list[str]
-    """its columns with the numbers of the objects"""
+    """the numbers of an object that the network sees, which are made of the columns"""
     fewest: int
     """objects of a bag"""
     most: int | None
@@ -95,22 +99,36 @@ class BagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             ) from error
 
     def _of_frame(self, frame: pd.DataFrame) -> tuple[Sequence[Any], list[np.ndarray]]:
-        """As in a CSV file, other columns do not matter, and a row without numbers belongs to a bag without objects."""
-        bag, channels = self.interface.bag, self.interface.channels
-        missing = [name for name in (bag, *channels) if name not in frame.columns]
+        """As in a CSV file, other columns do not matter, and a row with nothing in it is of a bag without objects."""
+        bag, table = self.interface.bag, self.interface.table
+        missing = [name for name in (bag, *(column["name"] for column in table)) if name not in frame.columns]
         if missing:
             raise _mistake(f"the data frame has no column {', '.join(map(repr, missing))}")
         if frame[bag].isna().any():
             raise _mistake(f"column {bag!r} says nothing in row {int(frame[bag].isna().argmax())}")
-        try:
-            objects = frame[channels].to_numpy(np.float32, na_value=np.nan)
-        except (TypeError, ValueError) as error:
-            raise _mistake(f"columns {', '.join(map(repr, channels))} must hold numbers: {error}") from error
+        channels, blank = zip(*(self._column(frame[column["name"]], column) for column in table), strict=True)
+        objects, there = np.concatenate(channels, 1), ~np.stack(blank).all(0)
         codes, names = pd.factorize(frame[bag])
-        there = ~np.isnan(objects).all(1)
         rows = np.flatnonzero(there)[codes[there].argsort(kind="stable")]
         ends = np.bincount(codes[there], minlength=len(names)).cumsum()
         return names.tolist(), np.split(objects[rows], ends[:-1])
+
+    def _column(self, given: pd.Series, column: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Its channels (rows, channels), as for training, with NaN where something is missing that must not be; and
+        where nothing is."""
+        if column["categories"] is None:
+            try:
+                numbers = given.to_numpy(np.float32, na_value=np.nan)
+            except (TypeError, ValueError) as error:
+                raise _mistake(f"column {column['name']!r} must hold numbers: {error}") from error
+            blank, instead = np.isnan(numbers), np.float32(column["mean"])
+            found = [numbers]
+        else:
+            texts = given.astype(str).to_numpy(object)
+            blank, instead = given.isna().to_numpy() | (texts == ""), np.float32(0)
+            found = [(texts == text).astype(np.float32) for text in column["categories"]]
+        found = [np.where(blank, instead if self.interface.fills else np.float32(np.nan), channel) for channel in found]
+        return np.stack([*found, *([blank.astype(np.float32)] if column["lacks"] else [])], 1), blank
 
     def _of_padded(self, given: Mapping[str, Any]) -> list[np.ndarray]:
         if set(given) != {"x", "mask"}:

@@ -43,6 +43,14 @@ def test_a_text_is_a_channel_and_what_is_missing_is_said(bags: FlatBags) -> None
     assert values[:, 1].tolist()[3] == UNSEEN
 
 
+def test_channels_are_columns_again_but_for_texts_that_were_unseen(bags: FlatBags) -> None:
+    encoding, values = fit(bags, "mean", TRAINS)
+    decoded = encoding.decode(encoding.encode(values))
+    assert decoded["price"] == [1, None, 7, 100, 2]
+    assert decoded["colour"] == ["red", "blue", None, None, "red"]
+    assert [round(weight, 6) for weight in decoded["weight"]] == [0.1, 0.2, 0.7, 0.35, 0.4], "filled, but by no channel"
+
+
 def test_bags_of_test_leave_no_trace(bags: FlatBags) -> None:
     """What is known of them may be anything: with it in training, the encoding is another one."""
     encoding, _ = fit(bags, "mean", TRAINS)
