@@ -35,10 +35,15 @@ def test_every_pair_is_judged_by_every_rule(rivals: object, monkeypatch: pytest.
 
 def test_each_method_and_each_pair_has_scores_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparisons, "SETTINGS", replace(comparisons.SETTINGS, steps=20))
-    of_first, again, other_seeds, other_pair = (
-        scores_of_folds(method, pair) for method, pair in (((0, 0), 0), ((0, 0), 0), ((0, 1), 0), ((0, 0), 1))
+    first, again, other_seeds, other_pair = (
+        scores_of_folds(method, pair).values.tolist()
+        for method, pair in (((0, 0), 0), ((0, 0), 0), ((0, 1), 0), ((0, 0), 1))
     )
-    assert of_first.values.tolist() == again.values.tolist()
-    assert of_first.values.tolist() != other_seeds.values.tolist()
-    assert of_first.values.tolist() != other_pair.values.tolist()
-    assert of_first.overlap == pytest.approx(20 / 162)
+    assert first == again
+    assert first != other_seeds
+    assert first != other_pair
+    assert scores_of_folds((0, 0), 0).overlap == pytest.approx(20 / 162)
+    [(first, other_seeds)] = (
+        [run.values.tolist() for run in pair["the same, other seeds"]] for pair in on_common_bags(1)
+    )
+    assert first != other_seeds
