@@ -166,6 +166,15 @@ def test_a_mistake_is_told_in_one_line(
         BagClassifier(**changes).fit(bags, labels)
 
 
+def test_balanced_classes_are_those_of_the_pipeline_and_numbers_have_none() -> None:
+    bags, largest = bags_of(200)
+    labels = np.where(largest > np.quantile(largest, 0.9), "rare", "common")
+    plain, balanced = (BagClassifier(class_weights=how, **QUICK).fit(bags, labels) for how in ("none", "balanced"))
+    assert balanced.predict_proba(bags)[:, 1].mean() > plain.predict_proba(bags)[:, 1].mean() + 0.02
+    with pytest.raises(PermsetError, match=r"^class_weights: real targets have no classes to balance; choose none$"):
+        BagRegressor(class_weights="balanced").fit(bags, largest)
+
+
 def test_bags_must_have_the_channels_of_training_and_labels_must_be_finite() -> None:
     bags, largest = bags_of(20)
     with pytest.raises(PermsetError, match=r"^labels must be finite numbers$"):

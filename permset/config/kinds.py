@@ -15,3 +15,5 @@ Averaged = Literal["logits", "probabilities"]
 TargetKind = Literal["binary", "classes", "real"]
 RealLoss = Literal["squared", "absolute"]
 Schedule = Literal["constant", "cosine"]
+ClassWeights = Literal["balanced", "none"]
+"""how much a bag counts in the loss: the bags of every class together the same, or each bag the same"""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from permset import PermsetError
 from permset.config.experiment import Params
-from permset.data.batches import batches
+from permset.data.batches import OF_LOSS, batches
 from permset.data.randomness import generator
 from permset.evaluation.certificate import under_claim
 from permset.evaluation.invariance import changes_by, yardstick
@@ -127,10 +127,8 @@ def _initial(run: Run) -> dict[str, Float[np.ndarray, " seeds"]]:
         prepare(network, run.data, seed)
         draw = draws_of(network)
         part, *_ = next(batches(run.data, 1, run.settings.batch_size, seed, torch.device("cpu"), draw))
-        inputs = {key: value[0] for key, value in part.items()}
-        y = inputs.pop("y")
-        logits = network(**inputs)
-        gradients = torch.autograd.grad(run.task.target.loss(logits, y), list(network.parameters()))
+        logits = network(**{key: value[0] for key, value in part.items() if key not in OF_LOSS})
+        gradients = torch.autograd.grad(run.task.target.loss(logits, part["y"][0]), list(network.parameters()))
         slope = torch.sigmoid(logits) * (1 - torch.sigmoid(logits))
         spread.append(logits.std().item())
         saturated.append((slope < SATURATED).double().mean().item())

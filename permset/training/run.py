@@ -2,7 +2,7 @@
 
 import math
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +56,9 @@ class Run:
 
     @property
     def data(self) -> TrainingData:
-        return self.task.training(self.params.train_of(self.name, bags=1).bags)
+        train = self.params.train_of(self.name, bags=1)
+        data = self.task.training(train.bags)
+        return replace(data, balanced=train.class_weights == "balanced") if isinstance(data, Split) else data
 
     @property
     def settings(self) -> Settings:

@@ -34,7 +34,8 @@ def fit_machines(build: Build, split: Split, target: Target, penalty: float, see
             machine = network.network
             labels = (labels - network.target_mean) / network.target_deviation
         assert isinstance(machine, KernelMachine)
-        machine.fit(_statistics(network, machine, split.collection, training), labels, target, penalty, size)
+        statistics = _statistics(network, machine, split.collection, training)
+        machine.fit(statistics, labels, target, penalty, size, split.balanced)
         networks.append(network)
     weights, buffers = stack(networks)
     turns = torch.arange(seeds) % len(rows)

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from permset import PermsetError
-from permset.data.batches import Part, TrainingData, batches
+from permset.data.batches import OF_LOSS, Part, TrainingData, batches
 from permset.data.randomness import drawing, generator
-from permset.data.targets import BINARY, Target
+from permset.data.targets import BINARY, Target, weighted
 from permset.networks.standardization import unit_of_targets
 from permset.training.blocks import Block, Build, Trained, draws_of, initialise, prepare, train_blocks
 from permset.training.flops import flops
@@ -61,14 +61,14 @@ def train(
 
 def _losses(model: nn.Module, parts: Sequence[Part], data: TrainingData, target: Target) -> tuple[Tensor, Tensor]:
     """The loss of one network on the parts of a batch: the one that is minimised, and in the units of the labels."""
-    pairs = [(model(part["x"], **{k: v for k, v in part.items() if k not in ("x", "y")}), part["y"]) for part in parts]
+    outputs = [model(part["x"], **{k: v for k, v in part.items() if k not in ("x", *OF_LOSS)}) for part in parts]
     name = unit_of_targets(model, target)
-    one = torch.ones(())
-    minimised, plain = (
-        torch.stack([s * target.loss(z / scale, y / scale) for s, (z, y) in zip(data.shares, pairs, strict=True)]).sum()
-        for scale in (one if name is None else model.get_buffer(name), one)
-    )
-    return minimised, plain
+    scale = torch.ones(()) if name is None else model.get_buffer(name)
+    minimised, plain = [], []
+    for share, z, part in zip(data.shares, outputs, parts, strict=True):
+        minimised.append(share * weighted(target.loss, z / scale, part["y"] / scale, part.get("weights")))
+        plain.append(share * target.loss(z, part["y"]))
+    return torch.stack(minimised).sum(), torch.stack(plain).sum()
 
 
 def train_seeds(

@@ -86,6 +86,12 @@ def test_a_collection_is_trained_on_its_own_bags_in_epochs_over_those_of_trainin
     assert isinstance(run.network(), Standardized)
 
 
+def test_classes_are_balanced_where_the_run_asks_for_it() -> None:
+    runs = [collected("binary", FOLDS, **train) for train in ({}, {"class_weights": "balanced"})]
+    assert [run.data.class_weights(0) is None for run in runs] == [True, False]
+    assert drawn(class_weights="balanced").data.class_weights(0) is None, "every class has as many"
+
+
 @pytest.mark.parametrize("split", [FOLDS, FRACTION], ids=["folds", "fraction"])
 @pytest.mark.parametrize(
     ("kind", "target"),
