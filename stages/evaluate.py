@@ -18,6 +18,7 @@ from permset.store.arrays import read_bags, read_model, write_arrays
 from permset.store.tables import read_curves, write_csv, write_json
 from permset.symmetry.groups import PermutationGroup
 from permset.training.flops import flops
+from permset.training.learning_curves import validated
 from permset.training.run import open_run
 from permset.training.stack import predict, unstack
 from stages import run
@@ -49,9 +50,9 @@ def evaluate(name: str) -> None:
     )
     digits = [(order, f"{first:.9g}", f"{reading:.9g}", meaning) for order, first, reading, meaning in shown]
     write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading", "meaning"], digits)
-    validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
+    curves = read_curves(Path(f"results/curves/{name}.csv"))
     trained = unstack(network, saved["state"], best)
-    metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
+    metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, **validated(curves)}
     metrics["bayes_loss"] = bayes_loss(task)
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3

@@ -43,10 +43,10 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
     """For each point: `seeds`, one row of POINT_COLUMNS per seed, and `curves`, one row of CURVE_COLUMNS per step.
 
     The points share their training. Its learning rate is the one of the lowest validation loss, the mean over seeds
-    at the last step. PermsetError if the networks diverge with all learning rates.
+    of the weights that they keep. PermsetError if the networks diverge with all learning rates.
     """
     trained, chosen = _choose(points[0].candidates, points[0].run)
-    start, last = _initial(chosen), dict(zip(CURVES, trained.curves[-1], strict=True))
+    start, last = _initial(chosen), dict(zip(CURVES, trained.scores, strict=True))
     costs = chosen.costs()
     results = []
     for point in points:
@@ -91,7 +91,7 @@ def _choose(candidates: Sequence[Params], name: str) -> tuple[Trained, Run]:
         except Diverged as error:
             failure = error
             continue
-        loss = float(trained.curves[-1, CURVES.index("validation_loss")].mean())
+        loss = float(trained.scores[CURVES.index("validation_loss")].mean())
         if best is None or loss < best[0]:
             best = loss, trained, run
     if best is None:

@@ -71,6 +71,7 @@ class Run:
             weight_decay=train.weight_decay,
             measure_every=min(train.measure_every, math.ceil(train.steps / LEAST_POINTS)),
             measure_sets=train.measure_sets,
+            keep=train.keep,
         )
 
     def train(self, executor: Executor | None = None, show: bool = True) -> Trained:

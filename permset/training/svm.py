@@ -44,7 +44,7 @@ def fit_machines(build: Build, split: Split, target: Target, penalty: float, see
         [[split.collection.bags(split.bags_of(seed, role))] for seed in range(seeds)] for role in (TRAINING, VALIDATION)
     )
     curves = measure_curves(networks[0], state, target, seen, unseen)
-    return Trained(state, np.empty((0, seeds), np.float32), np.array([0]), curves[None])
+    return Trained(state, np.empty((0, seeds), np.float32), np.array([0]), curves[None], np.zeros(seeds, dtype=int))
 
 
 def _statistics(

@@ -71,11 +71,14 @@ def test_a_split_leaves_no_trace_of_what_it_does_not_ask_for(data: dict[str, Any
         assert Params.model_validate(data).files["mine"].split.model_dump() == split
 
 
-def test_a_run_may_weight_classes_otherwise_than_the_others(tmp_path: Path, data: dict[str, Any]) -> None:
+def test_a_run_may_weight_classes_and_keep_weights_otherwise_than_the_others(
+    tmp_path: Path, data: dict[str, Any]
+) -> None:
     change(data, "train.class_weights", "balanced")
-    change(data, "runs.deepset.train.class_weights", "none")
-    params = load(tmp_path, data)
-    assert [params.train_of(run).class_weights for run in ("mlp", "deepset")] == ["balanced", "none"]
+    change(data, "train.keep", "best")
+    change(data, "runs.deepset.train", {"class_weights": "none", "keep": "last"})
+    settings = [load(tmp_path, data).train_of(run) for run in ("mlp", "deepset")]
+    assert [(train.class_weights, train.keep) for train in settings] == [("balanced", "best"), ("none", "last")]
 
 
 def test_training_leaves_no_trace_of_what_it_does_not_ask_for(tmp_path: Path, data: dict[str, Any]) -> None:
@@ -201,6 +204,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
             {"task": "maximum", "model": MLP, "train": {"class_weights": "balanced"}},
             "runs.longest.train.class_weights: real targets have no classes to balance; choose none",
         ),
+        ("runs.mlp.train.keep", "first", "runs.mlp.train.keep: Input should be 'last' or 'best', got 'first'"),
         ("train.data", 33, "train.data"),
         ("train.data", "old", "train.data"),
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),

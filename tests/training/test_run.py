@@ -74,6 +74,7 @@ def test_a_drawn_task_is_trained_on_fresh_bags_or_on_a_sample_in_steps_or_epochs
     shared = DATA["train"]
     expected = Settings(4, 40, 0.5, "cosine", 0.25, 1, shared["measure_sets"])
     assert run.settings == expected, "⌈3 · 50 / 40⌉ steps, with a point after each"
+    assert drawn(keep="best").settings.keep == "best"
     assert run.seeds == 3
     assert isinstance(run.network(), DeepSet)
 
