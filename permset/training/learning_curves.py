@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import nn
+from torch import Tensor, nn
 
 from permset.data.bags import Bags
 from permset.data.batches import Part
@@ -49,7 +49,7 @@ def best_points(curves: Float[np.ndarray, "points scores seeds"]) -> Int[np.ndar
     return np.where(np.isnan(losses), np.inf, losses).argmin(0)
 
 
-def validated(curves: Mapping[str, np.ndarray]) -> dict[str, float]:
+def kept_scores(curves: Mapping[str, np.ndarray]) -> dict[str, float]:
     """From the table of a run's curves: the validation score of its networks, the mean over seeds.
 
     It is that of the weights that are kept; also at which step they were, if these are not the last ones.
@@ -77,10 +77,16 @@ def measure_curves(
     for bags_of_seeds in (seen, unseen):
         losses, rights = [], []
         for lane, bags in enumerate(bags_of_seeds):
-            alone = of_seed(state, lane)
-            outputs = torch.cat([predict(network, alone, part.x, part.mask)[0] for part in bags])
-            y = torch.cat([part.y for part in bags])
+            outputs, y = outputs_and_labels(network, of_seed(state, lane), bags)
             losses.append(target.loss(outputs, y).double())
             rights.append(target.score(outputs, y))
         scores += [torch.stack(losses), torch.stack(rights)]
     return torch.stack(scores).cpu().numpy()
+
+
+def outputs_and_labels(
+    network: nn.Module, alone: State, bags: Sequence[Bags]
+) -> tuple[Float[Tensor, "sets outputs"], Float[Tensor, "sets targets"]]:
+    """Of the network of one seed, on bags in portions."""
+    outputs = [predict(network, alone, part.x, part.mask)[0] for part in bags]
+    return torch.cat(outputs), torch.cat([part.y for part in bags])

@@ -16,7 +16,7 @@ from permset.data.randomness import generator
 from permset.data.tasks import GaussianVariance
 from permset.networks.networks import MLP
 from permset.training.blocks import initialise
-from permset.training.learning_curves import CURVES, best_points, validated
+from permset.training.learning_curves import CURVES, best_points, kept_scores
 from permset.training.settings import Settings
 from permset.training.stack import predict
 from permset.training.train import train, train_seeds
@@ -100,9 +100,9 @@ def test_the_best_point_is_the_first_of_the_lowest_and_one_that_is_a_number() ->
 
 def test_the_validation_score_of_a_run_is_that_of_the_weights_that_it_keeps() -> None:
     curves = {"step": np.array([10.0, 20.0]), "validation_score": np.array([[0.9, 0.7, 0.1], [0.6, 0.8, 0.4]])}
-    assert validated(curves) == {"validation": pytest.approx(0.6)}
+    assert kept_scores(curves) == {"validation": pytest.approx(0.6)}
     kept = curves | {"kept": np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])}
-    assert validated(kept) == {"validation": pytest.approx(0.7), "kept_step": pytest.approx(50 / 3)}
+    assert kept_scores(kept) == {"validation": pytest.approx(0.7), "kept_step": pytest.approx(50 / 3)}
 
 
 def test_a_single_model_is_not_measured_along_the_way_and_cannot_keep_its_best_weights() -> None:

@@ -143,6 +143,15 @@ def test_a_drawn_task_is_tested_on_one_test_set_or_a_given_one() -> None:
             assert torch.equal(labels, expected.y)
 
 
+def test_each_seed_is_validated_on_bags_of_its_own_which_are_those_of_its_curves() -> None:
+    for run in (collected("binary", FOLDS, steps=5), drawn(steps=5)):
+        trained = run.train(show=False)
+        results = run.validated(run.network(), trained.state)
+        losses = [float(run.task.target.loss(outputs, labels)) for outputs, labels in results]
+        np.testing.assert_allclose(losses, trained.curves[-1, 2], rtol=1e-6)
+        assert len(set(losses)) == 3
+
+
 def collection(run: Run) -> Collection:
     assert isinstance(run.task, Collected)
     return run.task.split.collection
