@@ -13,6 +13,7 @@ from permset.config.experiment import Params, load_params
 from permset.evaluation.intervals import Scores, shortfalls
 from permset.figures import training as plots
 from permset.figures.bags import batch_figure, digits_figure
+from permset.figures.calibration import calibration_figure
 from permset.figures.looks import Look, looks
 from permset.figures.names import names, plain
 from permset.figures.runs import accuracy_figure, invariance_figure
@@ -42,6 +43,11 @@ SUMMARY = [
     "majority",
     "balanced_accuracy",
     "auc",
+    "calibration_error",
+    "calibration_error_scaled",
+    "temperature",
+    "posterior_error",
+    "posterior_error_scaled",
     "mae",
     "mae_low",
     "mae_high",
@@ -107,16 +113,22 @@ def compare(rows: list[dict[str, Any]]) -> None:
     """Add to each run of a task by how much it falls short of the best one on the same test bags."""
     scores = {}
     for row in rows:
-        path = Path(f"results/scores/{row['run']}.npz")
-        with intact(path, f"dvc repro -f evaluate@{row['run']}"), np.load(path) as arrays:
-            scores[row["run"]] = Scores(
-                arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"])
-            )
+        arrays = read_scores(row["run"])
+        scores[row["run"]] = Scores(
+            arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"])
+        )
     found = shortfalls(scores, more_is_better=rows[0]["score"] == "accuracy")
     for row in rows:
         row["behind"], row["behind_low"], row["behind_high"] = (
             None if math.isnan(end) else end for end in found[row["run"]]
         )
+
+
+def read_scores(run: str) -> dict[str, np.ndarray]:
+    """What evaluating a run left for comparisons and, of classes, its bins of confidence."""
+    path = Path(f"results/scores/{run}.npz")
+    with intact(path, f"dvc repro -f evaluate@{run}"), np.load(path) as arrays:
+        return dict(arrays)
 
 
 def write_metrics(rows: list[dict[str, Any]]) -> None:
@@ -139,6 +151,10 @@ def task_figures(
         f"invariance_{task}": invariance_figure(rows, named, known, *limits),
         f"batch_{task}": digits_figure(bags, y) if of_digits else batch_figure(bags, y, known_names, plain(task)),
     }
+    if rows[0].get("calibration_error") is not None:
+        bins = {row["run"]: read_scores(row["run"]) for row in rows}
+        errors = {row["run"]: (row["calibration_error"], row["calibration_error_scaled"]) for row in rows}
+        figures[f"calibration_{task}"] = calibration_figure(bins, errors, named, known)
     named = {run: name for run, name in named.items() if run in losses}
     if named:
         curves = {run: read_curves(Path(f"results/curves/{run}.csv")) for run in named}

@@ -11,9 +11,10 @@ from permset.data.randomness import generator
 from permset.data.targets import BINARY, Binary, Classes
 from permset.data.tasks import GaussianVariance
 from permset.evaluation.bayes import posterior
-from permset.evaluation.calibration import BINS, calibration, calibration_errors, confidence, temperature
+from permset.evaluation.calibration import calibration, calibration_errors, confidence, temperature
 
 TARGETS = [BINARY, Classes(3)]
+BINS = 15
 
 
 def drawn(target: Binary | Classes, sets: int, seed: int = 0, hotter: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -110,7 +111,9 @@ def test_scaling_undoes_what_makes_networks_too_sure_of_themselves() -> None:
     assert after == pytest.approx(expected_error(scaled))
     assert before > 0.1 > 0.03 > after
     assert metrics["calibration_error_low"] < before < metrics["calibration_error_high"]
-    assert metrics["temperature"] == pytest.approx(math.sqrt(8), rel=0.1)
+    first, second = (temperature(*known, BINARY) for known in validated)
+    assert metrics["temperature"] == pytest.approx(math.sqrt(first * second), abs=1e-4)
+    assert (first, second) == pytest.approx((2, 4), rel=0.1)
     assert bins["bags"].shape == bins["accuracy"].shape == (2, BINS)
     right, sure = (np.nansum(bins["bags"] * bins[name], 1) for name in ("accuracy", "confidence"))
     assert right[0] == pytest.approx(right[1])
