@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from permset import PermsetError
-from permset.config.kinds import Schedule
+from permset.config.kinds import ClassWeights, Keep, Schedule
 from permset.config.mistakes import describe
 from permset.config.networks import SVMParams
 from permset.config.runs import RunParams
@@ -24,7 +24,7 @@ from permset.data.randomness import generator
 from permset.data.splits import TRAINING, VALIDATION
 from permset.data.targets import Binary, Classes, Real, Target
 from permset.networks.build import build_model
-from permset.training.run import outputs_on_bags
+from permset.training.run import LEAST_POINTS, outputs_on_bags
 from permset.training.settings import Settings
 from permset.training.stack import of_seed
 from permset.training.svm import fit_machines
@@ -60,6 +60,8 @@ class BagEstimator(BaseEstimator):  # type: ignore[misc]
         learning_rate: float = 0.003,
         schedule: Schedule = "cosine",
         weight_decay: float = 0.01,
+        class_weights: ClassWeights = "none",
+        keep: Keep = "last",
         seeds: int = 1,
         standardize: bool = True,
         validation: float = 0.1,
@@ -74,6 +76,8 @@ class BagEstimator(BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.weight_decay = weight_decay
+        self.class_weights = class_weights
+        self.keep = keep
         self.seeds = seeds
         self.standardize = standardize
         self.validation = validation
@@ -108,7 +112,8 @@ class BagEstimator(BaseEstimator):  # type: ignore[misc]
                 "roles must be 0 (training), 1 (validation) or 2 (neither) for each bag, some 0 and some 1"
             )
         collection = Collection(objects, sizes, torch.from_numpy(y).float())
-        split = Split(collection, torch.from_numpy(given.astype(np.int8))[None], real=isinstance(target, Real))
+        rows, balanced = torch.from_numpy(given.astype(np.int8))[None], self.class_weights == "balanced"
+        split = Split(collection, rows, real=isinstance(target, Real), balanced=balanced)
         self.n_features_in_ = objects.shape[1]
         size = self.set_size or collection.largest
         build = partial(
@@ -117,12 +122,16 @@ class BagEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(entry.model, SVMParams):
             trained = fit_machines(build, split, target, entry.model.penalty, self.seeds, None)
         else:
+            steps = math.ceil(self.epochs * split.bags / self.batch_size)
             settings = Settings(
-                steps=math.ceil(self.epochs * split.bags / self.batch_size),
+                steps=steps,
                 batch_size=self.batch_size,
                 learning_rate=self.learning_rate,
                 schedule=self.schedule,
                 weight_decay=self.weight_decay,
+                measure_every=None if self.keep == "last" else math.ceil(steps / LEAST_POINTS),
+                measure_sets=len(split),
+                keep=self.keep,
             )
             device = choose_device(self.device)
             trained = train_seeds(build, split, settings, range(self.seeds), target=target, device=device, name=None)
@@ -130,7 +139,7 @@ class BagEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _entry(self) -> RunParams:
         """The arguments, checked as a run of params.yaml is."""
-        names = "epochs", "batch_size", "learning_rate", "schedule", "weight_decay"
+        names = "epochs", "batch_size", "learning_rate", "schedule", "weight_decay", "class_weights", "keep"
         train = {name: getattr(self, name) for name in names}
         entry = {"task": "bags", "model": dict(self.model or DEEPSET), "symmetrizer": self.symmetrizer, "train": train}
         try:
@@ -197,6 +206,8 @@ class BagRegressor(RegressorMixin, BagEstimator):  # type: ignore[misc]
 
     def fit(self, X: Sequence[ArrayLike], y: ArrayLike, roles: ArrayLike | None = None) -> "BagRegressor":
         """Learn from bags and the number of each, (sets,) or (sets, targets); `roles` as for a classifier."""
+        if self.class_weights == "balanced":
+            raise PermsetError("class_weights: real targets have no classes to balance; choose none")
         numbers = np.asarray(y, dtype=float)
         if not np.isfinite(numbers).all():
             raise PermsetError("labels must be finite numbers")

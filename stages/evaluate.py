@@ -9,8 +9,10 @@ from permset import PermsetError
 from permset.config.experiment import load_params
 from permset.data.bags import Bags
 from permset.data.randomness import generator
+from permset.data.targets import Real
 from permset.evaluation.baseline import doubts, majority
-from permset.evaluation.bayes import bayes_loss
+from permset.evaluation.bayes import bayes_loss, posterior
+from permset.evaluation.calibration import calibration
 from permset.evaluation.certificate import certified, example, show_permutations
 from permset.evaluation.metrics import measure, scores
 from permset.networks.networks import count_params
@@ -18,6 +20,7 @@ from permset.store.arrays import read_bags, read_model, write_arrays
 from permset.store.tables import read_curves, write_csv, write_json
 from permset.symmetry.groups import PermutationGroup
 from permset.training.flops import flops
+from permset.training.learning_curves import kept_scores
 from permset.training.run import open_run
 from permset.training.stack import predict, unstack
 from stages import run
@@ -49,15 +52,20 @@ def evaluate(name: str) -> None:
     )
     digits = [(order, f"{first:.9g}", f"{reading:.9g}", meaning) for order, first, reading, meaning in shown]
     write_csv(Path(f"results/permutations/{name}.csv"), ["order", "output", "reading", "meaning"], digits)
-    validation = read_curves(Path(f"results/curves/{name}.csv"))["validation_score"][-1].mean()
+    curves = read_curves(Path(f"results/curves/{name}.csv"))
     trained = unstack(network, saved["state"], best)
-    metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, "validation": validation}
+    metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, **kept_scores(curves)}
     metrics["bayes_loss"] = bayes_loss(task)
     if chosen.model.kind == "svm":  # How many weights it has, and what they cost, is known only now.
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
     tested = opened.tested(network, saved["state"], test, show=True)
     metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
-    write_arrays(Path(f"results/scores/{name}.npz"), scores(tested, task.target, task.overlap)._asdict())
+    arrays = scores(tested, task.target, task.overlap)._asdict()
+    if not isinstance(task.target, Real):
+        validated, truth = opened.validated(network, saved["state"]), posterior(task, test)
+        found, bins = calibration(tested, validated, task.target, task.overlap, truth)
+        metrics, arrays = metrics | found, arrays | bins
+    write_arrays(Path(f"results/scores/{name}.npz"), arrays)
     metrics["majority"] = majority(task, [labels for _, labels in tested])
     metrics["warning"] = doubts(metrics)
     if metrics["warning"]:

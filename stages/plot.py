@@ -14,6 +14,7 @@ from permset.evaluation.comparisons import REGION, Comparison, both_ways, compar
 from permset.evaluation.intervals import Scores, shortfalls
 from permset.figures import training as plots
 from permset.figures.bags import batch_figure, digits_figure
+from permset.figures.calibration import calibration_figure
 from permset.figures.looks import Look, looks
 from permset.figures.names import names, plain
 from permset.figures.runs import accuracy_figure, invariance_figure
@@ -43,6 +44,11 @@ SUMMARY = [
     "majority",
     "balanced_accuracy",
     "auc",
+    "calibration_error",
+    "calibration_error_scaled",
+    "temperature",
+    "posterior_error",
+    "posterior_error_scaled",
     "mae",
     "mae_low",
     "mae_high",
@@ -109,7 +115,11 @@ def compare(task: str, rows: list[dict[str, Any]]) -> list[Comparison]:
 
     All are tested on the same bags.
     """
-    scores = {row["run"]: read_scores(row["run"]) for row in rows}
+    left = {row["run"]: read_scores(row["run"]) for row in rows}
+    scores = {
+        name: Scores(arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"]))
+        for name, arrays in left.items()
+    }
     more_is_better = rows[0]["score"] == "accuracy"
     pairs = comparisons(scores, REGION if more_is_better else read_region(task), more_is_better)
     chances = both_ways({(pair.run, pair.other): pair.chances for pair in pairs})
@@ -122,16 +132,17 @@ def compare(task: str, rows: list[dict[str, Any]]) -> list[Comparison]:
     return pairs
 
 
-def read_scores(run: str) -> Scores:
-    path = Path(f"results/scores/{run}.npz")
-    with intact(path, f"dvc repro -f evaluate@{run}"), np.load(path) as arrays:
-        return Scores(arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"]))
-
-
 def read_region(task: str) -> float:
     path = Path(f"data/{task}.npz")
     with intact(path, f"dvc repro -f {task}"), np.load(path) as arrays:
         return region_of_errors(arrays["y"])
+
+
+def read_scores(run: str) -> dict[str, np.ndarray]:
+    """What evaluating a run left for comparisons and, of classes, its bins of confidence."""
+    path = Path(f"results/scores/{run}.npz")
+    with intact(path, f"dvc repro -f evaluate@{run}"), np.load(path) as arrays:
+        return dict(arrays)
 
 
 def write_metrics(rows: list[dict[str, Any]]) -> None:
@@ -154,6 +165,10 @@ def task_figures(
         f"invariance_{task}": invariance_figure(rows, named, known, *limits),
         f"batch_{task}": digits_figure(bags, y) if of_digits else batch_figure(bags, y, known_names, plain(task)),
     }
+    if rows[0].get("calibration_error") is not None:
+        bins = {row["run"]: read_scores(row["run"]) for row in rows}
+        errors = {row["run"]: (row["calibration_error"], row["calibration_error_scaled"]) for row in rows}
+        figures[f"calibration_{task}"] = calibration_figure(bins, errors, named, known)
     named = {run: name for run, name in named.items() if run in losses}
     if named:
         curves = {run: read_curves(Path(f"results/curves/{run}.csv")) for run in named}

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from permset.config.experiment import load_params
 from permset.store.arrays import write_model
 from permset.store.tables import write_csv
@@ -18,14 +20,18 @@ def train(name: str) -> None:
     costs = opened.costs()  # before workers are forked, which then need not load what tracing takes
     with seed_workers(params.workers, choose_device(params.device)) as executor:
         trained = opened.train(executor)
-    best = best_seed(trained.history, params.train.best_over)
+    best = best_seed(trained, opened.settings.keep, params.train.best_over)
     write_model(Path(f"models/{name}.pt"), params.run(name).model_dump(), trained.state, best, costs)
     losses = enumerate(trained.history.tolist())
     rows = ((step, seed, loss) for step, row in losses for seed, loss in enumerate(row))
     write_csv(Path(f"results/train/{name}.csv"), ["step", "seed", "loss"], rows)
-    points = zip(trained.measured.tolist(), trained.curves, strict=True)
+    columns, curves = list(CURVES), trained.curves
+    if opened.settings.keep == "best":
+        columns.append("kept")
+        curves = np.concatenate([curves, trained.is_kept[:, None]], axis=1)
+    points = zip(trained.measured.tolist(), curves, strict=True)
     rows = ((step, seed, *scores) for step, point in points for seed, scores in enumerate(point.T.tolist()))
-    write_csv(Path(f"results/curves/{name}.csv"), ["step", "seed", *CURVES], rows)
+    write_csv(Path(f"results/curves/{name}.csv"), ["step", "seed", *columns], rows)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ DEEPSET = {
 SVM = {"kind": "svm", "statistics": ["mean", "max"], "penalty": 1.0}
 MLP = {"kind": "mlp", "widths": [8], "activation": "tanh"}
 TRAIN = {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "schedule": "cosine", "weight_decay": 0.01}
+BEST = {"epochs": 40, "learning_rate": 0.1, "schedule": "constant", "keep": "best"}
 ROLES = np.arange(60) % 6 // 4 + (np.arange(60) % 6 == 5)  # 0 0 0 0 1 2 …
 QUICK: dict[str, Any] = {"model": DEEPSET, "epochs": 30, "learning_rate": 0.03, "device": "cpu"}
 
@@ -51,10 +52,14 @@ def labels_of(target: str, largest: np.ndarray) -> np.ndarray:
             return np.stack([largest, 100 * largest**2], 1)
 
 
-@pytest.mark.parametrize("model", [DEEPSET, SVM, MLP], ids=lambda model: model["kind"])
+@pytest.mark.parametrize(
+    ("model", "train"),
+    [(DEEPSET, TRAIN), (DEEPSET, TRAIN | BEST), (SVM, TRAIN), (MLP, TRAIN)],
+    ids=["deepset", "best", "svm", "mlp"],
+)
 @pytest.mark.parametrize("target", ["binary", "classes", "real"])
 def test_outputs_are_those_of_the_pipeline_to_the_last_bit(
-    target: str, model: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: str, model: dict[str, Any], train: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     bags, largest = bags_of(60)
@@ -74,16 +79,16 @@ def test_outputs_are_those_of_the_pipeline_to_the_last_bit(
     write_collection(Path("data/own.npz"), arrays)
     split = {"kind": "fraction", "test": 0.2, "validation": 0.2, "seed": 0}
     file = {"kind": "npz", "path": "own.npz", "target": target, "split": split}
-    runs = {"one": {"task": "own", "model": model, "train": TRAIN}}
+    runs = {"one": {"task": "own", "model": model, "train": train}}
     run = open_run(Params.model_validate({**DATA, "files": {"own": file}, "runs": runs, "seeds": 2}), "one")
     assert isinstance(run.task, Collected)
     tested = run.tested(run.network(), run.train(show=False).state)
 
     kind = BagRegressor if real else BagClassifier
-    estimator = kind(model, seeds=2, device=DATA["device"], **TRAIN).fit(bags, labels, roles=ROLES)
+    estimator = kind(model, seeds=2, device=DATA["device"], **train).fit(bags, labels, roles=ROLES)
     outputs = estimator.outputs([bag for bag, role in zip(bags, ROLES, strict=True) if role == TEST])
     np.testing.assert_array_equal(outputs, np.stack([found.numpy() for found, _ in tested]))
-    others = kind(model, seeds=2, device="cpu", **TRAIN).fit(bags, labels, roles=(ROLES + 1) % 3)
+    others = kind(model, seeds=2, device="cpu", **train).fit(bags, labels, roles=(ROLES + 1) % 3)
     assert (others.outputs(bags) != estimator.outputs(bags)).any(), "the control: other bags of training"
 
 
@@ -164,6 +169,15 @@ def test_a_mistake_is_told_in_one_line(
 ) -> None:
     with pytest.raises(PermsetError, match=f"^{message}$"):
         BagClassifier(**changes).fit(bags, labels)
+
+
+def test_balanced_classes_are_those_of_the_pipeline_and_numbers_have_none() -> None:
+    bags, largest = bags_of(200)
+    labels = np.where(largest > np.quantile(largest, 0.9), "rare", "common")
+    plain, balanced = (BagClassifier(class_weights=how, **QUICK).fit(bags, labels) for how in ("none", "balanced"))
+    assert balanced.predict_proba(bags)[:, 1].mean() > plain.predict_proba(bags)[:, 1].mean() + 0.02
+    with pytest.raises(PermsetError, match=r"^class_weights: real targets have no classes to balance; choose none$"):
+        BagRegressor(class_weights="balanced").fit(bags, largest)
 
 
 def test_bags_must_have_the_channels_of_training_and_labels_must_be_finite() -> None:

@@ -143,6 +143,8 @@ class Params(Strict):
             if source.drawn and source.target == "binary" and train.data == "fresh" and train.batch_size % 2:
                 where = "train" if run.train.batch_size is None else f"{place}.train"
                 yield where, f"batch_size must be even to balance the classes of fresh bags, got {train.batch_size}"
+            if train.class_weights == "balanced" and source.target == "real":
+                yield f"{place}.train.class_weights", "real targets have no classes to balance; choose none"
         if run.model.kind == "svm" and source.drawn:
             yield (
                 f"{place}.model.kind",

@@ -17,3 +17,7 @@ Missing = Literal["refuse", "mean"]
 """what becomes of a number, or a text, that an object lacks; see permset/reading/encoding.py"""
 RealLoss = Literal["squared", "absolute"]
 Schedule = Literal["constant", "cosine"]
+Keep = Literal["last", "best"]
+"""which weights a training ends with: those of its last step, or of the lowest validation loss"""
+ClassWeights = Literal["balanced", "none"]
+"""how much a bag counts in the loss: the bags of every class together the same, or each bag the same"""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, Strict, or_number
-from permset.config.kinds import Schedule
+from permset.config.kinds import ClassWeights, Keep, Schedule
 from permset.config.networks import GroupParams, ModelParams, SymmetrizerParams
 
 SampleSize = Annotated[Literal["fresh"] | int, or_number("fresh", multiple_of=2)]
@@ -29,6 +29,10 @@ class TrainParams(Strict):
     """steps between two points of the curves of training and validation; a twentieth of all where that is less"""
     measure_sets: EvenCount
     """bags on which a point is measured"""
+    class_weights: Annotated[ClassWeights, Field(exclude_if=lambda weights: weights == "none")] = "none"
+    """balanced: in the loss, a bag of training counts n / (classes · n of its class); drawn bags are balanced anyway"""
+    keep: Annotated[Keep, Field(exclude_if=lambda keep: keep == "last")] = "last"
+    """best: each seed's weights at the point of the curves where its own validation loss is lowest"""
 
     @property
     def bags(self) -> int | None:
@@ -47,6 +51,8 @@ class TrainOverrides(Strict):
     learning_rate: Positive | None = None
     schedule: Schedule | None = None
     weight_decay: Annotated[float, Field(ge=0, strict=False, allow_inf_nan=False)] | None = None
+    class_weights: Annotated[ClassWeights | None, Field(exclude_if=lambda weights: weights is None)] = None
+    keep: Annotated[Keep | None, Field(exclude_if=lambda keep: keep is None)] = None
 
     def over(self, shared: TrainParams, bags: int | None = None) -> TrainParams:
         """These in the place of the shared ones, epochs over so many bags, or over those of `data`, counted in steps.

@@ -1,7 +1,8 @@
 """The batches that a seed is trained on: fresh bags, a fixed sample of them, or the bags of a collection.
 
 A batch is made of parts, one for each range of similar sizes, so that little of it is padding. Each part is a dict of
-tensors: what the network takes by name (x, mask where sizes differ, permutations where it asks for random ones), and y.
+tensors: what the network takes by name (x, mask where sizes differ, permutations where it asks for random ones), and
+what the loss takes: y, and weights where bags do not all count the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ Sample = Callable[[int, torch.Generator], Bags]
 Part = dict[str, Tensor]
 Stream = Callable[[int, int], list[Bags]]
 """for the next so many steps of so many bags each, the parts of their batches, (steps, sets, …)"""
+OF_LOSS = "y", "weights"
+"""of a part, what the network does not take"""
 Draw = Callable[[int, torch.Generator], Tensor | None]
 """what a network takes beside so many bags, drawn at random; None where it takes nothing"""
 
@@ -67,6 +70,9 @@ class TrainingData(Protocol):
     def training(self, seed: int) -> Training | None:
         """None where bags already have the units that they should have."""
 
+    def class_weights(self, seed: int) -> Float[Tensor, " classes"] | None:
+        """How much a bag of each class counts in the loss; None where all bags count the same."""
+
 
 @dataclass(frozen=True)
 class Fresh:
@@ -92,6 +98,9 @@ class Fresh:
 
     def training(self, seed: int) -> None:
         """Drawn bags have the units that they were given."""
+
+    def class_weights(self, seed: int) -> None:
+        """Of drawn bags, every class has as many."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,9 @@ class Fixed:
     def training(self, seed: int) -> None:
         """Drawn bags have the units that they were given."""
 
+    def class_weights(self, seed: int) -> None:
+        """Of drawn bags, every class has as many."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -136,6 +148,8 @@ class Split:
     """TRAINING, VALIDATION or TEST; seeds take the rows in turn"""
     real: bool = False
     """whether targets are real numbers"""
+    balanced: bool = False
+    """whether all classes count the same in the loss, however many bags of training they have"""
     first_steps: ClassVar[int] = 1
 
     def bags_of(self, seed: int, role: int) -> Int[Tensor, " bags"]:
@@ -201,6 +215,13 @@ class Split:
         bags = self.bags_of(seed, TRAINING)
         return Training(self.collection.objects_of(bags), self.collection.y[bags] if self.real else None)
 
+    def class_weights(self, seed: int) -> Float[Tensor, " classes"] | None:
+        """n / (classes · n of the class), over the bags of training, so that their mean over these is 1."""
+        if not self.balanced:
+            return None
+        counts = self.collection.y[self.bags_of(seed, TRAINING), 0].long().bincount()
+        return counts.sum() / (counts.count_nonzero() * counts)
+
 
 @lru_cache(maxsize=2)  # On a GPU, a collection is moved once for all seeds.
 def _on(collection: Collection, device: torch.device) -> Collection:
@@ -218,11 +239,12 @@ def batches(
     """The parts of the batch of each step, several steps at a time: (steps, sets, …) each."""
     stream = data.stream(seed, device)
     permutations = generator(seed, "permutations", device)
+    weights = data.class_weights(seed)
     done, at_once = 0, data.first_steps
     while done < steps:
         taken = min(at_once, steps - done)
         parts = stream(taken, batch_size)
-        yield [_with_drawn(bags, draw, permutations) for bags in parts]
+        yield [_with_drawn(bags, draw, permutations) | _weights(bags, weights) for bags in parts]
         done += taken
         numbers = sum(bags.x[0].numel() for bags in parts)
         at_once = max(1, min(STEPS_A_DRAW, NUMBERS_A_DRAW // numbers))
@@ -233,6 +255,10 @@ def _with_drawn(bags: Bags, draw: Draw, draws: torch.Generator) -> Part:
     drawn = draw(steps * sets, draws)
     beside = {} if drawn is None else {"permutations": drawn.unflatten(0, (steps, sets))}
     return {**bags.inputs, **beside, "y": bags.y}
+
+
+def _weights(bags: Bags, of_classes: Float[Tensor, " classes"] | None) -> Part:
+    return {} if of_classes is None else {"weights": of_classes.to(bags.y.device)[bags.y[..., 0].long()]}
 
 
 def _by_step(bags: Bags, steps: int) -> Bags:

@@ -5,7 +5,7 @@ axis of a figure, and `score`, with `score_name` for the column of a table), and
 Labels are (sets, 1), the index of the class, or real numbers, (sets, outputs).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -155,6 +155,18 @@ def build_target(kind: TargetKind, names: Sequence[str], error: RealLoss) -> Tar
 
 
 BINARY = Binary()
+
+
+def weighted(
+    loss: Callable[[Outputs, Labels], Scores],
+    outputs: Outputs,
+    labels: Labels,
+    weights: Float[Tensor, "*#seeds sets"] | None,
+) -> Scores:
+    """The mean over bags of a loss, each bag's times its weight; the plain one where there are no weights."""
+    if weights is None:
+        return loss(outputs, labels)
+    return (weights * loss(outputs.unsqueeze(-2), labels.unsqueeze(-2))).mean(-1)
 
 
 def binary_cross_entropy(logits: Outputs, labels: Labels) -> Scores:

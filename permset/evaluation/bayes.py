@@ -1,7 +1,12 @@
-"""The least loss that is possible, where that is known."""
+"""The true probabilities of the classes and the least loss that is possible, where these are known."""
 
 import math
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from permset.data.bags import Bags
 from permset.data.tasks import GaussianVariance, Task, UnitSum
 
 
@@ -14,6 +19,19 @@ def bayes_loss(task: Task) -> float | None:
             return _of_gaussian(task)
         case _:
             return None
+
+
+def posterior(task: Task, bags: Bags | None) -> Float[Tensor, " sets"] | None:
+    """The probability of class 1, given the numbers of each bag; not known for other tasks.
+
+    Of k numbers with the sum of squares S it is that of the log odds k/2·ln(v₀/v₁) − S/2·(1/v₁ − 1/v₀).
+    """
+    if not isinstance(task, GaussianVariance) or bags is None:
+        return None
+    first, second = task.variances
+    squares = bags.x.double().square().sum((1, 2))
+    numbers = bags.x[0].numel()
+    return torch.sigmoid(numbers / 2 * math.log(first / second) - squares / 2 * (1 / second - 1 / first))
 
 
 def _of_gaussian(task: GaussianVariance) -> float:

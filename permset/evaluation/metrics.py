@@ -184,6 +184,13 @@ def _have_same_bags(results: Sequence[tuple[Tensor, Tensor]], overlap: float) ->
     return overlap == 0 and all(torch.equal(results[0][1], labels) for _, labels in results)
 
 
+def over_seeds(
+    name: str, of_seeds: Sequence[Metric], results: Sequence[tuple[Tensor, Tensor]], overlap: float
+) -> dict[str, float | None]:
+    """The mean of a share over seeds, and the ends of its interval, as in `measure`."""
+    return _with_ends(name, _interval(of_seeds, _have_same_bags(results, overlap), overlap).clipped(0.0, 1.0))
+
+
 def _with_ends(name: str, found: Interval) -> dict[str, float | None]:
     ends = zip(("", "_low", "_high"), found, strict=True)
     return {f"{name}{suffix}": None if math.isnan(number) else number for suffix, number in ends}

@@ -1,24 +1,24 @@
 """Figures of losses and scores along the training: a panel for each run."""
 
-import textwrap
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from permset.figures.looks import Look
+from permset.figures.panels import panels_of
 from permset.figures.sentences import leaders
-from permset.figures.styles import LABELS, STYLE, WIDTH, caption, log_where_it_spans, styled
+from permset.figures.styles import LABELS, caption, log_where_it_spans, styled
 
 
 class LossCurve(NamedTuple):
     """A loss or score over seeds along the training."""
 
-    step: Int[np.ndarray, " points"]
+    step: Real[np.ndarray, " points"]
     """last one of a window of consecutive steps, over which the others are means"""
     loss: Float[np.ndarray, " points"]
     """mean over seeds"""
@@ -28,7 +28,7 @@ class LossCurve(NamedTuple):
     """of the highest seed"""
 
 
-def over_seeds(step: Int[np.ndarray, " points"], values: Float[np.ndarray, "points seeds"]) -> LossCurve:
+def over_seeds(step: Real[np.ndarray, " points"], values: Float[np.ndarray, "points seeds"]) -> LossCurve:
     return LossCurve(step, values.mean(1), values.min(1), values.max(1))
 
 
@@ -50,7 +50,7 @@ def loss_figure(
     bayes_loss: float | None,
 ) -> Figure:
     """Training loss and validation loss of every run, and the least that is possible, where that is known."""
-    figure, panels = _panels(named, loss_name)
+    figure, panels = panels_of(named, "training step", loss_name)
     training = {run: training[run] for run in named}
     for run, axes in panels.items():
         _draw(axes, run, training, validation, known)
@@ -79,7 +79,7 @@ def curves_figure(
 ) -> Figure:
     """Score of every run along its training, on bags of training and on other ones."""
     label = LABELS[score].removeprefix("test ")
-    figure, panels = _panels(named, label)
+    figure, panels = panels_of(named, "training step", label)
     for run, axes in panels.items():
         _draw(axes, run, training, validation, known)
         if bayes_accuracy is not None:
@@ -94,25 +94,6 @@ def curves_figure(
     return figure
 
 
-def _panels(named: Mapping[str, str], label: str) -> tuple[Figure, dict[str, Axes]]:
-    """A panel for each run, under its name."""
-    wide = min(len(named), 2 if len(named) == 4 else 3)
-    deep = -(-len(named) // wide)
-    figure = Figure(figsize=(WIDTH, 1.9 + 2.2 * deep))
-    grid = figure.subplots(deep, wide, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in grid[len(named) :]:
-        axes.remove()
-    panels = dict(zip(named, grid, strict=False))
-    for i, (run, axes) in enumerate(panels.items()):
-        axes.set_title(textwrap.fill(named[run], 24))
-        if i + wide >= len(named):  # the lowest of its column
-            axes.tick_params(labelbottom=True)
-            axes.set_xlabel("training step")
-    grid[0].xaxis.set_major_locator(MaxNLocator(3, integer=True))
-    figure.supylabel(label, fontsize=STYLE["font.size"])
-    return figure, panels
-
-
 def _draw(
     axes: Axes,
     run: str,
@@ -123,6 +104,7 @@ def _draw(
     for other, curve in validation.items():
         if other != run:
             axes.plot(curve.step, curve.loss, color="0.8", linewidth=1, zorder=1)
+    axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.set_xlim(0, 1.03 * max(curve.step[-1] for curve in training.values()))
     look, trained, measured = known[run], training[run], validation[run]
     axes.plot(trained.step, trained.loss, color=look.colour, linewidth=1.2)

@@ -53,10 +53,12 @@ class KernelMachine(SetNetwork):
         target: Target,
         penalty: float,
         size: int,
+        balanced: bool = False,
     ) -> None:
         """Fit to the bags of training: one machine for two classes, else one for each class or for each real number.
 
-        Supports are filled up to `size`, so that machines of different seeds can be stacked.
+        If `balanced`, a mistake costs the more the fewer bags its class has. Supports are filled up to `size`, so that
+        machines of different seeds can be stacked.
         """
         from sklearn.svm import SVC, SVR  # Loading it takes a second.
 
@@ -72,7 +74,8 @@ class KernelMachine(SetNetwork):
             if not real and len(set(column.tolist())) < 2:
                 biases[i] = 1.0 if column[0] else -1.0  # There is only one class.
                 continue
-            machine = (SVR if real else SVC)(C=penalty, gamma=float(self.gamma))
+            kernel = {"C": penalty, "gamma": float(self.gamma)}
+            machine = SVR(**kernel) if real else SVC(**kernel, class_weight="balanced" if balanced else None)
             machine.fit(features.numpy(), column)
             weights[i, machine.support_] = torch.as_tensor(machine.dual_coef_[0]).float()
             biases[i] = float(machine.intercept_[0])

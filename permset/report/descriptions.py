@@ -37,6 +37,16 @@ def invariance(task: str, rows: Sequence[Row]) -> str:
     return f"Relative change of the outputs on {task} when objects are reordered: {_of_runs(rows, numbers)}."
 
 
+def calibration(task: str, rows: Sequence[Row]) -> str:
+    numbers = (
+        f"{float(row['calibration_error']):.2g} and {float(row['calibration_error_scaled']):.2g}" for row in rows
+    )
+    about = (
+        f"Accuracy of the runs on {task} in bins of their confidence. Calibration error as trained and with temperature"
+    )
+    return f"{about}: {_of_runs(rows, numbers)}."
+
+
 def study(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
     """What is drawn, and where each line of the first panel starts and ends."""
     names, lines = [column.replace("_", " ") for column in params.show], []

@@ -96,6 +96,11 @@ def _task(
             descriptions.invariance(name, rows),
         ),
     }
+    if rows[0].get("calibration_error"):
+        shown["calibration"] = (
+            "How often the likeliest class is right, against its probability",
+            descriptions.calibration(name, rows),
+        )
     paths = {folder / f"{kind}_{name}.png": texts for kind, texts in shown.items()}
     curves = folder / f"curves_{name}.png"
     return {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 Row = Mapping[str, str]
 Columns = Mapping[str, Callable[[Row], str]]
@@ -85,6 +86,9 @@ def columns(rows: Sequence[Row]) -> Columns:
             "balanced accuracy": lambda row: percent(row["balanced_accuracy"]),
             "AUC": lambda row: f"{float(row['auc']):.3f}" if row["auc"] else "",
         }
+    for title, name in (("calibration error", "calibration_error"), ("error of probabilities", "posterior_error")):
+        if rows[0].get(name):
+            scores[f"{title} (scaled)"] = partial(_with_scaled, name=name)
     return {
         "run": lambda row: row["run"],
         "method": lambda row: row["model"],
@@ -126,6 +130,10 @@ def percent(share: float | str, digits: int = 2) -> str:
 def _with_interval(row: Row, name: str, show: Callable[[str], str]) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return show(row[name]) + (f" ({show(low)} – {show(high)})" if low else "")
+
+
+def _with_scaled(row: Row, name: str) -> str:
+    return f"{float(row[name]):.4f} ({float(row[f'{name}_scaled']):.4f})"
 
 
 def three_digits(value: str) -> str:

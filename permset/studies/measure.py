@@ -13,7 +13,7 @@ from torch import Tensor
 
 from permset import PermsetError
 from permset.config.experiment import Params
-from permset.data.batches import batches
+from permset.data.batches import OF_LOSS, batches
 from permset.data.randomness import generator
 from permset.evaluation.certificate import under_claim
 from permset.evaluation.invariance import changes_by, yardstick
@@ -43,10 +43,10 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
     """For each point: `seeds`, one row of POINT_COLUMNS per seed, and `curves`, one row of CURVE_COLUMNS per step.
 
     The points share their training. Its learning rate is the one of the lowest validation loss, the mean over seeds
-    at the last step. PermsetError if the networks diverge with all learning rates.
+    of the weights that they keep. PermsetError if the networks diverge with all learning rates.
     """
     trained, chosen = _choose(points[0].candidates, points[0].run)
-    start, last = _initial(chosen), dict(zip(CURVES, trained.curves[-1], strict=True))
+    start, last = _initial(chosen), dict(zip(CURVES, trained.scores, strict=True))
     costs = chosen.costs()
     results = []
     for point in points:
@@ -91,7 +91,7 @@ def _choose(candidates: Sequence[Params], name: str) -> tuple[Trained, Run]:
         except Diverged as error:
             failure = error
             continue
-        loss = float(trained.curves[-1, CURVES.index("validation_loss")].mean())
+        loss = float(trained.scores[CURVES.index("validation_loss")].mean())
         if best is None or loss < best[0]:
             best = loss, trained, run
     if best is None:
@@ -127,10 +127,8 @@ def _initial(run: Run) -> dict[str, Float[np.ndarray, " seeds"]]:
         prepare(network, run.data, seed)
         draw = draws_of(network)
         part, *_ = next(batches(run.data, 1, run.settings.batch_size, seed, torch.device("cpu"), draw))
-        inputs = {key: value[0] for key, value in part.items()}
-        y = inputs.pop("y")
-        logits = network(**inputs)
-        gradients = torch.autograd.grad(run.task.target.loss(logits, y), list(network.parameters()))
+        logits = network(**{key: value[0] for key, value in part.items() if key not in OF_LOSS})
+        gradients = torch.autograd.grad(run.task.target.loss(logits, part["y"][0]), list(network.parameters()))
         slope = torch.sigmoid(logits) * (1 - torch.sigmoid(logits))
         spread.append(logits.std().item())
         saturated.append((slope < SATURATED).double().mean().item())

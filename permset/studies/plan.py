@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from permset import PermsetError
 from permset.config.experiment import Params
 from permset.config.mistakes import describe, listed
-from permset.config.runs import RunParams
+from permset.config.runs import RunParams, TrainOverrides
 
 TEST = "test."
 
@@ -101,6 +101,7 @@ def _change(params: Params, run: str, path: str, value: Any, place: str, axis: s
     """The same parameters with one setting of the only run, or of its task, changed to a value."""
     content: dict[str, Any] = copy.deepcopy(params.model_dump())
     chosen = content["runs"][run]
+    chosen["train"] = dict.fromkeys(TrainOverrides.model_fields) | chosen["train"]  # also what leaves no trace
     *inner, last = path.split(".")
     at: Any = {**chosen, "task": content["tasks"].get(chosen["task"])} if inner[:1] == ["task"] else chosen
     for key in inner:

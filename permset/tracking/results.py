@@ -19,8 +19,8 @@ from permset.tracking.store import STUDIES, Result, digest, flatten, seconds_of
 
 LOSSES = "loss", "loss_low", "loss_high"
 COSTS = {"num_params", "training_gflop", "bag_kflop"}
-# What is known before the test: on the way through training, and at its start.
-TRAINING = "train_", "validation", "initial_"
+# What is known before the test: on the way through training, at its start, and of the weights that it keeps.
+TRAINING = "train_", "validation", "initial_", "kept_"
 # Of a run's numbers: a setting, not a measurement.
 SETTINGS = "best_seed", "num_seeds"
 # Of a study's table: what is the same for all seeds.

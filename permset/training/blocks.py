@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -22,7 +22,7 @@ from permset.data.targets import Target
 from permset.networks.standardization import unit_of_targets
 from permset.symmetry.symmetrizers import SetNetwork
 from permset.training.compiled import Step, compile_step
-from permset.training.learning_curves import CURVES, last_seen, measure_curves
+from permset.training.learning_curves import Points, best_points, last_seen
 from permset.training.settings import Settings
 from permset.training.stack import State, stack
 
@@ -43,6 +43,17 @@ class Trained:
     """how many steps were done at each point of the curves"""
     curves: Float[np.ndarray, "points scores seeds"]
     """of CURVES: on bags of the steps just done, and on bags drawn apart from training and from the test set"""
+    kept: Int[np.ndarray, " seeds"]
+    """the point of the curves from which each seed's weights are; -1 if there is none"""
+
+    @property
+    def scores(self) -> Float[np.ndarray, "scores seeds"]:
+        """The point of the curves from which each seed's weights are."""
+        return np.take_along_axis(self.curves, self.kept[None, None], 0)[0]
+
+    @property
+    def is_kept(self) -> Bool[np.ndarray, "points seeds"]:
+        return np.arange(len(self.measured))[:, None] == self.kept
 
 
 def prepare(network: nn.Module, data: TrainingData, seed: int) -> None:
@@ -107,8 +118,7 @@ def _train_stack(block: Block, step: Step | None) -> tuple[Trained, Step | None]
     layers = generator(block.seeds[0], "layers", device)  # for what the layers of the whole block draw, as Dropout does
     optimizer = settings.optimizer(weights)
     history: list[np.ndarray] = []
-    measured: list[int] = []
-    curves: list[np.ndarray] = []
+    points = Points(networks[0], block.target, unseen)
     title = f"{block.name} seeds {block.seeds[0]}–{block.seeds[-1]}"
     hidden = None if block.name else True  # None shows it on a terminal
     with tqdm(total=settings.steps, desc=title, position=block.row, leave=None, disable=hidden) as progress:
@@ -129,13 +139,14 @@ def _train_stack(block: Block, step: Step | None) -> tuple[Trained, Step | None]
                 history.append(losses)
                 progress.update(len(losses))
                 if settings.is_measured(stop):
-                    measured.append(stop)
                     seen = [last_seen(taken, data.shares, settings.measure_sets, lane) for lane in range(len(networks))]
-                    curves.append(measure_curves(networks[0], {**state, **buffers}, block.target, seen, unseen))
+                    points.add(stop, state, buffers, seen)
             progress.set_postfix(loss=f"{losses[-1].mean():.2g}")
-    points = np.array(curves).reshape(len(measured), len(CURVES), len(networks))
+    kept = np.full(len(networks), len(points.scores) - 1)
+    if settings.keep == "best":
+        state, kept = points.best, best_points(points.curves)
     trained = {key: value.cpu() for key, value in {**state, **buffers}.items()}
-    return Trained(trained, np.concatenate(history), np.array(measured, dtype=int), points), step
+    return Trained(trained, np.concatenate(history), np.array(points.measured, dtype=int), points.curves, kept), step
 
 
 def _side_by_side(parts: Sequence[Part]) -> Part:

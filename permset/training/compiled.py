@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from permset import PermsetError
 from permset.data.randomness import drawing, generator
+from permset.data.targets import weighted
 from permset.training.stack import State
 
 aten: Any = torch.ops.aten
@@ -37,11 +38,13 @@ def compile_step(
 ) -> Step:
     """Trace loss and gradients of all networks for batches like this one, of parts like these.
 
-    A part is what the network takes, by name, x (seeds, sets, n, c) first of all, and y (seeds, sets, targets). The
-    loss is the parts' mean, weighted by their shares. The step takes the values of `state`, of `buffers`, which are
-    not learnt, and of the parts, and gives the gradients in the order of `state` and, last, the losses (seeds,).
+    A part is what the network takes, by name, x (seeds, sets, n, c) first of all, y (seeds, sets, targets), and weights
+    (seeds, sets) of the bags where they do not count the same. The loss is the parts' mean, weighted by their shares.
+    The step takes the values of `state`, of `buffers`, which are not learnt, and of the parts, and gives the gradients
+    in the order of `state` and, last, the losses (seeds,).
 
-    `unit` names the buffer (outputs,) in whose units errors are minimised. The losses are in the units of the labels.
+    `unit` names the buffer (outputs,) in whose units errors are minimised. The losses are in the units of the labels,
+    and in them all bags count the same, so that those of all networks can be compared.
     What layers draw at random is drawn for each network and each step from torch's own generator. PermsetError for a
     layer that cannot be traced, or that keeps statistics of its batches, which only its own code updates.
     """
@@ -49,16 +52,18 @@ def compile_step(
 
     def losses_of_one(weights: State, buffers: State, parts: list[list[Tensor]]) -> tuple[Tensor, Tensor]:
         """The loss that is minimised, and the loss in the units of the labels."""
-        outputs, labels = [], []
+        outputs, labels, weights_of_bags = [], [], []
         for keys, values in zip(names, parts, strict=True):
             inputs = dict(zip(keys, values, strict=True))
             labels.append(inputs.pop("y"))
+            weights_of_bags.append(inputs.pop("weights", None))
             outputs.append(functional_call(network, {**weights, **buffers}, (inputs.pop("x"),), inputs))
         plain = _mean([loss(*pair) for pair in zip(outputs, labels, strict=True)], shares)
-        if unit is None:
+        if unit is None and weights_of_bags[0] is None:
             return plain, plain
-        scale = buffers[unit]
-        return _mean([loss(z / scale, y / scale) for z, y in zip(outputs, labels, strict=True)], shares), plain
+        scale = 1 if unit is None else buffers[unit]
+        trios = zip(outputs, labels, weights_of_bags, strict=True)
+        return _mean([weighted(loss, z / scale, y / scale, w) for z, y, w in trios], shares), plain
 
     def step(values: list[Tensor], buffer_values: list[Tensor], *flat: Tensor) -> list[Tensor]:
         weights = dict(zip(state, values, strict=True))
@@ -94,7 +99,7 @@ def _try_alone(network: nn.Module, loss: Loss, parts: Sequence[dict[str, Tensor]
     with torch.no_grad():
         for part in parts:
             inputs = {name: value[0] for name, value in part.items()}
-            y = inputs.pop("y")
+            y, _ = inputs.pop("y"), inputs.pop("weights", None)
             loss(trial(inputs.pop("x"), **inputs), y)
     for name, before in network.named_buffers():
         if not torch.equal(trial.get_buffer(name), before):

@@ -2,7 +2,7 @@
 
 import math
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from permset.networks.build import build_model
 from permset.store.arrays import read_collection
 from permset.symmetry.symmetrizers import SetNetwork
 from permset.training.blocks import Trained
+from permset.training.learning_curves import outputs_and_labels
 from permset.training.settings import Settings
 from permset.training.stack import SETS_A_TIME, State, of_seed, predict
 from permset.training.svm import fit_machines
@@ -56,7 +57,9 @@ class Run:
 
     @property
     def data(self) -> TrainingData:
-        return self.task.training(self.params.train_of(self.name, bags=1).bags)
+        train = self.params.train_of(self.name, bags=1)
+        data = self.task.training(train.bags)
+        return replace(data, balanced=train.class_weights == "balanced") if isinstance(data, Split) else data
 
     @property
     def settings(self) -> Settings:
@@ -69,6 +72,7 @@ class Run:
             weight_decay=train.weight_decay,
             measure_every=min(train.measure_every, math.ceil(train.steps / LEAST_POINTS)),
             measure_sets=train.measure_sets,
+            keep=train.keep,
         )
 
     def train(self, executor: Executor | None = None, show: bool = True) -> Trained:
@@ -115,6 +119,12 @@ class Run:
                 bags = test_set or drawn.test_set()
                 outputs = predict(network, state, bags.x, bags.mask, title if show else None)
                 return [(outputs[seed], bags.y) for seed in seeds]
+
+    def validated(self, network: SetNetwork, state: State) -> list[tuple[Tensor, Tensor]]:
+        """Outputs and labels of each seed's network on the bags of validation on which its curves are measured."""
+        data, sets = self.data, self.settings.measure_sets
+        bags = [data.validation(seed, sets, torch.device("cpu")) for seed in range(len(next(iter(state.values()))))]
+        return [outputs_and_labels(network, of_seed(state, seed), portions) for seed, portions in enumerate(bags)]
 
     def excerpt(self, objects: int, test_set: Bags | None = None) -> list[Bags]:
         """Bags of about so many objects, in portions of like sizes: the first of a test set, or of each size in a file.

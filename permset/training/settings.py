@@ -7,7 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from permset.config.kinds import Schedule
+from permset import PermsetError
+from permset.config.kinds import Keep, Schedule
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Settings:
     """steps between two points of the curves of training and validation; none are measured where it is not given"""
     measure_sets: int = 1000
     """bags on which a point is measured"""
+    keep: Keep = "last"
+    """best: each seed's weights at the point of the curves where its own validation loss is lowest"""
+
+    def __post_init__(self) -> None:
+        if self.keep == "best" and self.measure_every is None:
+            raise PermsetError("keep='best' chooses among the points of the curves; give measure_every too")
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: constant, or from its full value towards zero along half a cosine."""

@@ -34,7 +34,8 @@ def fit_machines(build: Build, split: Split, target: Target, penalty: float, see
             machine = network.network
             labels = (labels - network.target_mean) / network.target_deviation
         assert isinstance(machine, KernelMachine)
-        machine.fit(_statistics(network, machine, split.collection, training), labels, target, penalty, size)
+        statistics = _statistics(network, machine, split.collection, training)
+        machine.fit(statistics, labels, target, penalty, size, split.balanced)
         networks.append(network)
     weights, buffers = stack(networks)
     turns = torch.arange(seeds) % len(rows)
@@ -43,7 +44,7 @@ def fit_machines(build: Build, split: Split, target: Target, penalty: float, see
         [[split.collection.bags(split.bags_of(seed, role))] for seed in range(seeds)] for role in (TRAINING, VALIDATION)
     )
     curves = measure_curves(networks[0], state, target, seen, unseen)
-    return Trained(state, np.empty((0, seeds), np.float32), np.array([0]), curves[None])
+    return Trained(state, np.empty((0, seeds), np.float32), np.array([0]), curves[None], np.zeros(seeds, dtype=int))
 
 
 def _statistics(

@@ -5,16 +5,17 @@ from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from permset import PermsetError
-from permset.data.batches import Part, TrainingData, batches
+from permset.config.kinds import Keep
+from permset.data.batches import OF_LOSS, Part, TrainingData, batches
 from permset.data.randomness import drawing, generator
-from permset.data.targets import BINARY, Target
+from permset.data.targets import BINARY, Target, weighted
 from permset.networks.standardization import unit_of_targets
 from permset.training.blocks import Block, Build, Trained, draws_of, initialise, prepare, train_blocks
 from permset.training.flops import flops
+from permset.training.learning_curves import CURVES
 from permset.training.settings import Settings
 
 # Seeds of a block. On a CPU as few as still drown the cost of launching operations, so that few seeds
@@ -40,6 +41,8 @@ def train(
     The same data and, to rounding, the same result as `train_seeds` for this seed, but for other random numbers in
     layers such as Dropout. It comes back in evaluation mode, in which an output does not depend on the rest of a batch.
     """
+    if settings.keep == "best":
+        raise PermsetError("train has no curves by which to keep the best weights; call train_seeds with [seed]")
     model.train()
     device = next(model.parameters()).device
     prepare(model, data, seed)
@@ -61,14 +64,14 @@ def train(
 
 def _losses(model: nn.Module, parts: Sequence[Part], data: TrainingData, target: Target) -> tuple[Tensor, Tensor]:
     """The loss of one network on the parts of a batch: the one that is minimised, and in the units of the labels."""
-    pairs = [(model(part["x"], **{k: v for k, v in part.items() if k not in ("x", "y")}), part["y"]) for part in parts]
+    outputs = [model(part["x"], **{k: v for k, v in part.items() if k not in ("x", *OF_LOSS)}) for part in parts]
     name = unit_of_targets(model, target)
-    one = torch.ones(())
-    minimised, plain = (
-        torch.stack([s * target.loss(z / scale, y / scale) for s, (z, y) in zip(data.shares, pairs, strict=True)]).sum()
-        for scale in (one if name is None else model.get_buffer(name), one)
-    )
-    return minimised, plain
+    scale = torch.ones(()) if name is None else model.get_buffer(name)
+    minimised, plain = [], []
+    for share, z, part in zip(data.shares, outputs, parts, strict=True):
+        minimised.append(share * weighted(target.loss, z / scale, part["y"] / scale, part.get("weights")))
+        plain.append(share * target.loss(z, part["y"]))
+    return torch.stack(minimised).sum(), torch.stack(plain).sum()
 
 
 def train_seeds(
@@ -116,7 +119,9 @@ def train_seeds(
     pick = [needed.index(seed // size) * size + seed % size for seed in seeds]
     state = {key: torch.cat([trained.state[key] for trained in done])[pick] for key in done[0].state}
     history = np.concatenate([trained.history for trained in done], axis=1)[:, pick]
-    return Trained(state, history, done[0].measured, np.concatenate([t.curves for t in done], axis=2)[:, :, pick])
+    curves = np.concatenate([trained.curves for trained in done], axis=2)[:, :, pick]
+    kept = np.concatenate([trained.kept for trained in done])[pick]
+    return Trained(state, history, done[0].measured, curves, kept)
 
 
 def costs(build: Build, data: TrainingData, settings: Settings, target: Target = BINARY) -> dict[str, float]:
@@ -140,6 +145,11 @@ def _block_size(build: Build, device: torch.device) -> int:
     return BLOCK["large" if weights >= LARGE else "small"]
 
 
-def best_seed(history: Float[np.ndarray, "steps seeds"], last: int) -> int:
-    """Index of the seed with the lowest mean training loss over the last steps; the first where there were none."""
-    return int(history[-last:].mean(0).argmin()) if len(history) else 0
+def best_seed(trained: Trained, keep: Keep, last: int) -> int:
+    """Index of the seed with the lowest mean training loss over the last steps; the first where there were none.
+
+    Where the best weights are kept, that of the lowest validation loss.
+    """
+    if keep == "best":
+        return int(trained.scores[CURVES.index("validation_loss")].argmin())
+    return int(trained.history[-last:].mean(0).argmin()) if len(trained.history) else 0

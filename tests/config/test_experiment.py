@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 BLOCKS = {"kind": "blocks", "sizes": [3, 6]}
 GAUSSIAN = {"kind": "gaussian_variance", "set_size": 4, "channels": 2, "test_sets": 1000, "test_seed": 0}
+MAXIMUM = {"kind": "maximum", "set_size": 4, "high": 1.0, "loss": "squared", "test_sets": 1000, "test_seed": 0}
 CYCLE = {"kind": "generated", "cycles": [[[0, 10]]]}
 MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
 FOLDS = {"kind": "folds", "folds": 5, "repeats": 1, "validation": 0.1, "seed": 0}
@@ -68,6 +69,25 @@ def test_a_split_leaves_no_trace_of_what_it_does_not_ask_for(data: dict[str, Any
     for split in (FOLDS, FOLDS | {"group": "a"}, column, column | {"group": "a", "identical": "refuse"}):
         data["files"]["mine"] = MINE | {"split": split}
         assert Params.model_validate(data).files["mine"].split.model_dump() == split
+
+
+def test_a_run_may_weight_classes_and_keep_weights_otherwise_than_the_others(
+    tmp_path: Path, data: dict[str, Any]
+) -> None:
+    change(data, "train.class_weights", "balanced")
+    change(data, "train.keep", "best")
+    change(data, "runs.deepset.train", {"class_weights": "none", "keep": "last"})
+    settings = [load(tmp_path, data).train_of(run) for run in ("mlp", "deepset")]
+    assert [(train.class_weights, train.keep) for train in settings] == [("balanced", "best"), ("none", "last")]
+
+
+def test_training_leaves_no_trace_of_what_it_does_not_ask_for(tmp_path: Path, data: dict[str, Any]) -> None:
+    """So that models, which hold their parameters, keep their bytes."""
+    params = load(tmp_path, data)
+    assert params.train.model_dump() == data["train"]
+    assert params.runs["deepset"].train.model_dump() == dict.fromkeys(
+        ["data", "steps", "epochs", "batch_size", "learning_rate", "schedule", "weight_decay"]
+    )
 
 
 def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[str, Any]) -> None:
@@ -178,6 +198,13 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("runs.mlp.train", {"data": 100, "steps": 5, "epochs": 3}, "runs.mlp.train: either steps or epochs"),
         ("runs.mlp.train", {"epochs": 3}, "runs.mlp.train: epochs need a fixed sample"),
         ("runs.mlp.train", {"batch_size": 33}, "runs.mlp.train: batch_size must be even"),
+        ("train.class_weights", "equal", "train.class_weights: Input should be 'balanced' or 'none', got 'equal'"),
+        (
+            "runs.longest",
+            {"task": "maximum", "model": MLP, "train": {"class_weights": "balanced"}},
+            "runs.longest.train.class_weights: real targets have no classes to balance; choose none",
+        ),
+        ("runs.mlp.train.keep", "first", "runs.mlp.train.keep: Input should be 'last' or 'best', got 'first'"),
         ("train.data", 33, "train.data"),
         ("train.data", "old", "train.data"),
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
@@ -224,6 +251,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
 def test_a_mistake_is_one_line_with_its_place(
     tmp_path: Path, data: dict[str, Any], place: str, value: Any, expected: str
 ) -> None:
+    data["tasks"]["maximum"] = MAXIMUM
     change(data, place, value)
     with pytest.raises(PermsetError) as error:
         load(tmp_path, data)

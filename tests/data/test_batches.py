@@ -10,6 +10,7 @@ import torch
 from flat_collections import collect, loop
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_sample_weight
 from small_trainings import FRESH, gaussian_sample
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from permset.config.data import FoldsParams
 from permset.config.networks import DeepSetParams
 from permset.data.bags import Bags, Collection
 from permset.data.batches import Fixed, Split, batches
+from permset.data.randomness import generator
 from permset.data.splits import TEST, TRAINING, VALIDATION, roles
 from permset.data.targets import Real
 from permset.networks.build import build_model
@@ -24,7 +26,7 @@ from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
 from permset.training.blocks import initialise, prepare
 from permset.training.settings import Settings
-from permset.training.stack import unstack
+from permset.training.stack import predict, unstack
 from permset.training.train import train, train_seeds
 
 
@@ -247,6 +249,56 @@ def test_seeds_at_once_learn_what_they_learn_one_by_one_from_their_folds() -> No
         torch.testing.assert_close(outputs, alone(bags.x, bags.mask), rtol=1e-3, atol=1e-3)
     assert not torch.equal(together.state["mean"][0], together.state["mean"][1]), "folds differ in their bags"
     assert np.abs(together.history[:, 0] - together.history[:, 1]).max() > 1e-3
+
+
+def test_balanced_classes_weigh_the_same_over_the_bags_of_training_as_in_scikit_learn() -> None:
+    """Of each seed's own bags, in which classes have other shares than in the rest, and one may be missing."""
+    y = torch.tensor([0.0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2]).unsqueeze(-1)
+    collection = replace(collect([1, 2] * 6), y=y)
+    roles = torch.tensor(
+        [[TRAINING] * 6 + [TEST] * 2 + [TRAINING] * 2 + [VALIDATION] * 2, [TRAINING] * 5 + [TEST] * 5 + [TRAINING] * 2]
+    )
+    split = Split(collection, roles, balanced=True)
+    for seed in (0, 1):
+        training = split.bags_of(seed, TRAINING)
+        weights = compute_sample_weight("balanced", y[training, 0].long().numpy())
+        expected = {
+            loop(collection, [i])[0][0, 0].item(): weight for i, weight in zip(training.tolist(), weights, strict=True)
+        }
+        for part in next(batches(split, 5, 8, seed, CPU)):
+            assert part["weights"].shape == part["y"].shape[:2]
+            for first, weight in zip(part["x"][..., 0, 0].flatten().tolist(), part["weights"].flatten(), strict=True):
+                assert weight.item() == pytest.approx(expected[first])
+    assert all("weights" not in part for part in next(batches(replace(split, balanced=False), 5, 8, 0, CPU)))
+    assert FRESH.class_weights(0) is Fixed(gaussian_sample, 30).class_weights(0) is None, "classes take turns"
+
+
+def rare_class() -> Split:
+    """Bags of a class of one in ten, which overlaps with the other: each object has the mean 0 or 1."""
+    draws, rare = generator(0, "rare"), torch.arange(1000) % 10 == 0
+    sizes = torch.arange(1000) % 3 + 1
+    objects = rare.repeat_interleave(sizes).float() + torch.randn(int(sizes.sum()), generator=draws)
+    roles = torch.full((1, 1000), TRAINING)
+    roles[0, 500:] = TEST
+    roles[0, :50] = VALIDATION
+    return Split(Collection(objects.unsqueeze(-1), sizes, rare.float().unsqueeze(-1)), roles)
+
+
+def test_balanced_classes_are_learnt_at_once_as_one_by_one_and_raise_the_recall_of_the_rare_one() -> None:
+    build, steps = partial(DeepSet, 1, [8], [8], pooling="mean"), Settings(200, 64, 0.01)
+    recalls = []
+    for balanced in (False, True):
+        split = replace(rare_class(), balanced=balanced)
+        together = train_seeds(build, split, steps, [0, 9])
+        for i, seed in enumerate([0, 9]):
+            _, history = train(initialise(build, seed), split, steps, seed)
+            np.testing.assert_allclose(together.history[:, i], history, rtol=1e-3, atol=1e-4)
+        bags = split.collection.bags(split.bags_of(0, TEST))
+        right = (predict(build(), together.state, bags.x, bags.mask) > 0) == (bags.y > 0.5)
+        recalls.append([right[:, bags.y[:, 0] == label].double().mean().item() for label in (0, 1)])
+    (common, rare), (balanced_common, balanced_rare) = recalls
+    assert rare < 0.4 < 0.6 < balanced_rare
+    assert balanced_common + balanced_rare > common + rare + 0.1, "balanced accuracy"
 
 
 def test_the_typical_bag_has_the_median_size_and_validation_bags_come_from_all_over() -> None:

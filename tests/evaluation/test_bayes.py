@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from permset.data.randomness import generator
 from permset.data.tasks import GaussianVariance, Maximum, UnitSum
-from permset.evaluation.bayes import bayes_loss
+from permset.evaluation.bayes import bayes_loss, posterior
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,18 @@ def test_the_bayes_loss_is_that_of_the_true_probabilities_on_many_bags(task: Gau
     margin = (densities[1] - densities[0]) * (2 * labels - 1)
     losses = np.logaddexp(0, -margin)
     assert bayes_loss(task) == pytest.approx(losses.mean(), abs=5 * losses.std() / np.sqrt(len(losses)))
+
+
+@pytest.mark.parametrize("task", [GaussianVariance(), GaussianVariance(3, 1, (0.2, 1.5))])
+def test_the_posterior_is_by_bayes_rule_from_the_densities_of_both_classes(task: GaussianVariance) -> None:
+    bags = task.sample(500, generator(0, "posterior"))
+    x = bags.x.double().flatten(1).numpy()
+    first, second = (norm.pdf(x, scale=variance**0.5).prod(1) for variance in task.variances)
+    found = posterior(task, bags)
+    assert found is not None
+    np.testing.assert_allclose(found.numpy(), second / (first + second), rtol=1e-9)
+    assert posterior(UnitSum(), UnitSum().sample(2, generator(0, "posterior"))) is None
+    assert posterior(task, None) is None
 
 
 def test_a_bayes_loss_has_no_digits_that_depend_on_how_it_is_integrated() -> None:

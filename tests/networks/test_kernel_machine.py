@@ -129,6 +129,22 @@ def fit(statistics: Tensor, labels: list[float]) -> KernelMachine:
     return machine
 
 
+def test_a_balanced_machine_decides_as_scikit_learns_with_weights_of_the_classes() -> None:
+    """One class has a quarter of the bags."""
+    bags, unseen = draw(Classes(4), 60), draw(Classes(4), 30, 1)
+    bags.y[:] = bags.y == 0
+    machine = KernelMachine(CHANNELS, STATISTICS)
+    statistics = machine.statistics(bags.x, bags.mask)
+    outputs = []
+    for weights in ("balanced", None):
+        machine.fit(statistics, bags.y, Binary(), 1.0, len(bags), balanced=weights == "balanced")
+        outputs.append(machine(unseen.x, unseen.mask).detach().numpy()[:, 0])
+        pipeline = make_pipeline(StandardScaler(), SVC(C=1.0, gamma="scale", class_weight=weights))
+        pipeline.fit(loop(bags, STATISTICS), bags.y[:, 0].numpy())
+        np.testing.assert_allclose(outputs[-1], pipeline.decision_function(loop(unseen, STATISTICS)), atol=0.01)
+    assert outputs[0].mean() > outputs[1].mean() + 0.1, "more bags are said to be of the rare class"
+
+
 def test_a_constant_statistic_does_not_count() -> None:
     statistics, labels = torch.randn(20, 2, generator=generator(0, "constant")), [0.0, 1.0] * 10
     statistics[:, 1] = 2

@@ -38,11 +38,31 @@ def test_every_question_has_its_answer_its_figure_and_its_command(project: Path)
         assert entry["explanation"].strip()[:50] in text
         assert f"dvc exp run studies/dvc.yaml -S 'studies.{name}." in text
     figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 5 * len(PARAMS.sources)
+    figures += len(list((project / "results/figures").glob("calibration_*.png")))
     assert text.count("data:image/png;base64,") == figures
     assert not re.search(r"src=\"(?!data:)|url\(|<link (?!rel=\"icon\" href=\"data:,\")", text), (
         "it needs no other file"
     )
     assert all(run in text for run in PARAMS.runs)
+
+
+def test_calibration_is_shown_where_it_was_measured(project: Path) -> None:
+    """Committed results that were measured before there was any have none."""
+    summary, figures = project / "results/summary.csv", project / "results/figures"
+    rows = read_csv(summary, "plot")
+    for row in rows:
+        measured = row["task"] == "digits"
+        row |= {"calibration_error": "0.0523" if measured else "", "calibration_error_scaled": "0.0123"}
+        row |= {"posterior_error": "", "posterior_error_scaled": ""}
+    write_csv(summary, list(rows[0]), [list(row.values()) for row in rows])
+    for path in figures.glob("calibration_*.png"):
+        path.unlink()
+    (figures / "calibration_digits.png").write_bytes((figures / "accuracy_digits.png").read_bytes())
+    text = page(project)
+    assert text.count("How often the likeliest class is right, against its probability") == 1
+    assert text.count('<th scope="col">calibration error (scaled)</th>') == 1
+    assert "<td>0.0523 (0.0123)</td>" in text
+    assert "digits_deepset 0.052 and 0.012" in text
 
 
 def test_every_link_leads_to_a_part_of_the_page_or_to_mlflow(project: Path) -> None:

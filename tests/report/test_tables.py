@@ -18,6 +18,17 @@ def test_a_table_says_on_how_many_bags_and_of_which_sizes_invariance_was_measure
     assert {f"invariance_{name}" for name in ("bags", "smallest", "largest")} <= set(SUMMARY)
 
 
+def test_calibration_is_shown_as_trained_and_scaled_where_it_was_measured() -> None:
+    row = ROW | {"calibration_error": "0.0123", "calibration_error_scaled": "0.00456", "posterior_error": ""}
+    shown = columns([row])
+    assert shown["calibration error (scaled)"](row) == "0.0123 (0.0046)"
+    assert "error of probabilities (scaled)" not in shown
+    row |= {"posterior_error": "0.2", "posterior_error_scaled": "0.1"}
+    assert columns([row])["error of probabilities (scaled)"](row) == "0.2000 (0.1000)"
+    assert not any("scaled" in title for title in columns([ROW]))
+    assert {name for name in row if name.startswith(("calibration", "posterior"))} <= set(SUMMARY)
+
+
 def test_a_verdict_names_its_group_as_mathematicians_write_it() -> None:
     assert columns([ROW])["verdict"](ROW) == "invariant under C₁₀"
     assert subscripted("S_12 × S_3") == "S₁₂ × S₃"

@@ -12,6 +12,7 @@ from permset import PermsetError
 from permset.config.experiment import Params
 from permset.data.randomness import generator
 from permset.evaluation.metrics import measure
+from permset.store.arrays import write_collection
 from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
 from permset.studies.plan import plan
 from permset.training.learning_curves import CURVES
@@ -95,6 +96,27 @@ def test_a_point_is_kept_under_its_settings_and_the_bags_of_its_collection(
     (five, six, one), (same_five, same_six, other) = keys
     assert (five, six) == (same_five, same_six)
     assert len({five, six, one, other}) == 4
+
+
+def test_classes_that_are_balanced_can_be_compared_with_classes_that_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rare, roles = np.arange(200) % 10 == 0, np.where(np.arange(200) < 150, 0, np.arange(200) % 2 + 1)
+    objects = np.random.default_rng(0).standard_normal((200, 1)) + rare[:, None]
+    names = {"classes": np.array(["common", "rare"]), "channels": np.array(["x"]), "targets": np.array(["y"])}
+    arrays = {"objects": objects.astype("f4"), "sizes": np.ones(200, int), "y": rare[:, None].astype("f4")}
+    Path("data").mkdir()
+    write_collection(Path("data/own.npz"), arrays | names | {"roles": roles[None].astype(np.int8)})
+    split = {"kind": "fraction", "test": 0.2, "validation": 0.1, "seed": 0}
+    files = {"own": {"kind": "npz", "path": "own.npz", "target": "binary", "split": split}}
+    runs = {"own": {"task": "own", "model": DATA["runs"]["deepset"]["model"]}}
+    study = STUDY | {"axis": "train.class_weights", "values": ["none", "balanced"], "runs": {"own": {}}}
+    params = {**DATA, "seeds": 2, "train": TRAIN, "files": files, "runs": runs, "studies": {"s": study}}
+    plain, balanced = (measure_points([point])[0] for point in plan(Params.model_validate(params), "s"))
+    place, start = POINT_COLUMNS.index("accuracy"), POINT_COLUMNS.index("initial_spread")
+    assert all(a[place] > b[place] for a, b in zip(plain["seeds"], balanced["seeds"], strict=True))
+    assert [row[start:-1] for row in plain["seeds"]] == [row[start:-1] for row in balanced["seeds"]], "before training"
 
 
 def test_a_learning_rate_that_diverges_is_not_chosen() -> None:

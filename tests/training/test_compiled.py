@@ -1,6 +1,7 @@
 """The compiled step against autograd."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from permset import PermsetError
 from permset.data.randomness import generator
-from permset.data.targets import Real, binary_cross_entropy
+from permset.data.targets import Binary, Classes, Real, binary_cross_entropy
 from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
 from permset.training.blocks import initialise
@@ -135,6 +136,34 @@ def test_errors_are_minimised_in_the_unit_of_a_buffer_and_losses_are_in_that_of_
         minimised = sum(share * loss(z / scale, y / scale) for share, (z, y) in zip(shares, pairs, strict=True))
         plain = sum(share * loss(z, y) for share, (z, y) in zip(shares, pairs, strict=True))
         torch.testing.assert_close(losses[i], plain, rtol=1e-4, atol=0)
+        for gradient, expected in zip(
+            gradients, torch.autograd.grad(minimised, list(network.parameters())), strict=True
+        ):
+            torch.testing.assert_close(gradient[i], expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one part", "two parts"])
+@pytest.mark.parametrize("target", [Binary(), Classes(3)], ids=["two classes", "three classes"])
+def test_bags_count_by_their_weights_in_what_is_minimised_alone(target: Binary | Classes, several: bool) -> None:
+    networks = [initialise(partial(DeepSet, 1, [4], [3], outputs=target.outputs), seed) for seed in range(3)]
+    state, _ = stack(networks)
+    shares = [0.3, 0.7] if several else [1.0]
+    classes = max(2, target.outputs)
+    parts = [
+        {"x": torch.randn(3, 6, n, 1), "y": torch.randint(classes, (3, 6, 1)).float(), "weights": torch.rand(3, 6) * 5}
+        for n in (4, 7)
+    ][: len(shares)]
+    step = compile_step(networks[0], state, {}, target.loss, shares, parts)
+    *gradients, losses = step(list(state.values()), [], *(value for part in parts for value in part.values()))
+    for i, network in enumerate(networks):
+        minimised, plain = torch.zeros(()), torch.zeros(())
+        for share, part in zip(shares, parts, strict=True):
+            one_by_one = [
+                target.loss(network(x[None]), y[None]) for x, y in zip(part["x"][i], part["y"][i], strict=True)
+            ]
+            minimised = minimised + share * (part["weights"][i] * torch.stack(one_by_one)).sum() / 6
+            plain = plain + share * torch.stack(one_by_one).mean()
+        torch.testing.assert_close(losses[i], plain, rtol=1e-4, atol=1e-6)
         for gradient, expected in zip(
             gradients, torch.autograd.grad(minimised, list(network.parameters())), strict=True
         ):

@@ -74,6 +74,7 @@ def test_a_drawn_task_is_trained_on_fresh_bags_or_on_a_sample_in_steps_or_epochs
     shared = DATA["train"]
     expected = Settings(4, 40, 0.5, "cosine", 0.25, 1, shared["measure_sets"])
     assert run.settings == expected, "⌈3 · 50 / 40⌉ steps, with a point after each"
+    assert drawn(keep="best").settings.keep == "best"
     assert run.seeds == 3
     assert isinstance(run.network(), DeepSet)
 
@@ -84,6 +85,12 @@ def test_a_collection_is_trained_on_its_own_bags_in_epochs_over_those_of_trainin
     assert run.settings.steps == 6, "⌈2 · 11 / 4⌉"
     assert run.seeds == 3
     assert isinstance(run.network(), Standardized)
+
+
+def test_classes_are_balanced_where_the_run_asks_for_it() -> None:
+    runs = [collected("binary", FOLDS, **train) for train in ({}, {"class_weights": "balanced"})]
+    assert [run.data.class_weights(0) is None for run in runs] == [True, False]
+    assert drawn(class_weights="balanced").data.class_weights(0) is None, "every class has as many"
 
 
 @pytest.mark.parametrize("split", [FOLDS, FRACTION], ids=["folds", "fraction"])
@@ -134,6 +141,15 @@ def test_a_drawn_task_is_tested_on_one_test_set_or_a_given_one() -> None:
         for seed, (outputs, labels) in enumerate(run.tested(network, state, given)):
             assert torch.equal(outputs, predict(network, state, expected.x)[seed])
             assert torch.equal(labels, expected.y)
+
+
+def test_each_seed_is_validated_on_bags_of_its_own_which_are_those_of_its_curves() -> None:
+    for run in (collected("binary", FOLDS, steps=5), drawn(steps=5)):
+        trained = run.train(show=False)
+        results = run.validated(run.network(), trained.state)
+        losses = [float(run.task.target.loss(outputs, labels)) for outputs, labels in results]
+        np.testing.assert_allclose(losses, trained.curves[-1, 2], rtol=1e-6)
+        assert len(set(losses)) == 3
 
 
 def collection(run: Run) -> Collection:

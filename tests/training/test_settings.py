@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from permset import PermsetError
 from permset.training.settings import Settings
 
 
@@ -44,3 +45,11 @@ def test_steps_are_taken_up_to_where_points_are_due() -> None:
     assert settings.spans(70, 7) == [(70, 77)]
     assert settings.spans(77, 33) == [(77, 80), (80, 100), (100, 110)]
     assert Settings(110, 2, 0.1).spans(30, 40) == [(30, 70)], "nothing is measured"
+
+
+def test_the_best_weights_are_chosen_among_points_of_the_curves() -> None:
+    with pytest.raises(
+        PermsetError, match=r"^keep='best' chooses among the points of the curves; give measure_every too$"
+    ):
+        Settings(110, 2, 0.1, keep="best")
+    assert Settings(110, 2, 0.1, keep="best", measure_every=5).keep == "best"

@@ -1,5 +1,6 @@
 """Machines of all seeds against one fitted for each alone."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -70,3 +71,12 @@ def test_a_machine_is_that_of_its_seeds_own_bags(rows: int, target: Target, stan
             scores += [float(target.loss(found, bags.y)), float(target.score(found, bags.y))]
         np.testing.assert_allclose(trained.curves[0, :, seed], scores, rtol=1e-3)
     assert (rows == 1) == bool(torch.equal(outputs[0], outputs[1]))
+
+
+def test_machines_are_balanced_where_their_split_is() -> None:
+    split = split_of(1, Binary())
+    states = [
+        fit_machines(partial(KernelMachine, 2, ["mean"]), replace(split, balanced=balanced), Binary(), 2.0, 1, None)
+        for balanced in (False, True)
+    ]
+    assert not torch.equal(states[0].state["weight"], states[1].state["weight"])

@@ -162,10 +162,18 @@ def test_a_seed_that_was_not_asked_for_cannot_stop_the_run() -> None:
     assert np.isfinite(train_seeds(Exploding, FRESH, SETTINGS, [good]).history).all()
 
 
-def test_the_best_seed_has_the_lowest_loss_at_the_end() -> None:
+def trained_with(history: np.ndarray, validation_losses: np.ndarray, kept: list[int]) -> Trained:
+    curves = np.zeros((len(validation_losses), 4, history.shape[1]))
+    curves[:, 2] = validation_losses
+    return Trained({}, history, np.arange(len(curves)), curves, np.array(kept))
+
+
+def test_the_best_seed_has_the_lowest_loss_at_the_end_or_that_of_validation_where_it_was_kept() -> None:
     history = np.array([[0.0, 9.0, 9.0], [5.0, 1.0, 2.0], [5.0, 2.0, 0.0]])
-    assert best_seed(history, last=2) == 2
-    assert best_seed(history, last=99) == 0
+    trained = trained_with(history, np.array([[3.0, 1.0, 2.0], [5.0, 4.0, 0.0]]), [0, 0, 0])
+    assert best_seed(trained, "last", last=2) == 2
+    assert best_seed(trained, "last", last=99) == 0
+    assert best_seed(trained, "best", last=2) == 1
 
 
 def test_a_missing_gpu_is_told() -> None:
@@ -372,7 +380,8 @@ def test_no_point_of_the_curves_is_one_of_no_steps() -> None:
     assert trained.measured.shape == (0,)
     assert trained.measured.dtype.kind == "i"
     assert trained.history.shape == (3, 2)
-    assert best_seed(np.empty((0, 3), np.float32), last=5) == 0
+    assert trained.kept.tolist() == [-1, -1]
+    assert best_seed(trained_with(np.empty((0, 3), np.float32), np.empty((0, 3)), [0] * 3), "last", last=5) == 0
 
 
 def test_a_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
