@@ -7,12 +7,13 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import mlflow
 import pandas as pd
 import torch
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 from torch import nn
@@ -100,28 +101,38 @@ def log_network(network: nn.Module, interface: Interface, example: Bags, name: s
     It comes as a graph of tensor operations, which needs nothing but torch. A network whose work depends on the values
     in a bag has no such graph: it is pickled, together with this package's code.
     """
-    network = network.eval()
-    exportable = is_exportable(network)
-    with TemporaryDirectory() as folder, _quiet():
-        path = Path(folder, "network.pt2" if exportable else "network.pt")
-        if exportable:
-            torch.export.save(graph_of(network, interface), path)
-        else:
-            torch.save(Announced(network), path)
-        mlflow.pyfunc.log_model(
-            name=name,
-            python_model=served.__file__,
-            artifacts={"network": str(path)},
-            model_config=asdict(interface),
-            input_example=frame_of(example, interface),
-            signature=signature_of(interface),
-            # Given, since inferring the requirements takes ten seconds.
-            pip_requirements=[
-                f"{package}=={version(package).partition('+')[0]}"
-                for package in (*SERVED, *(() if exportable else PICKLED))
-            ],
-            code_paths=None if exportable else [str(PACKAGE)],
-        )
+    with _quiet():
+        # By itself MLflow would load each model once more, to try its example.
+        parts = {"network": network.eval(), "interface": interface, "example": example, "validate_serving_input": False}
+        Model.log(artifact_path=None, name=name, flavor=BagFlavor, **parts)
+
+
+class BagFlavor:
+    @staticmethod
+    def save_model(
+        path: str, mlflow_model: Model, network: nn.Module, interface: Interface, example: Bags, **_: Any
+    ) -> None:
+        """What MLflow calls to save a model."""
+        exportable = is_exportable(network)
+        needed = SERVED if exportable else (*SERVED, *PICKLED)
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "network.pt2" if exportable else "network.pt")
+            if exportable:
+                torch.export.save(graph_of(network, interface), file)
+            else:
+                torch.save(Announced(network), file)
+            mlflow.pyfunc.save_model(
+                path,
+                mlflow_model=mlflow_model,
+                python_model=served.__file__,
+                artifacts={"network": str(file)},
+                model_config=asdict(interface),
+                input_example=frame_of(example, interface),
+                signature=signature_of(interface),
+                # Given, since inferring the requirements takes ten seconds.
+                pip_requirements=[f"{package}=={version(package).partition('+')[0]}" for package in needed],
+                code_paths=None if exportable else [str(PACKAGE)],
+            )
 
 
 @contextmanager
