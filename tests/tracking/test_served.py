@@ -65,9 +65,12 @@ def test_bags_of_mixed_sizes_come_in_four_forms() -> None:
 
 def test_bags_may_be_empty_and_there_may_be_none() -> None:
     model, empty = Model(NETWORK), np.zeros((0, 3))
-    outputs = torch.cat([NETWORK(torch.zeros(1, 0, 3)), OUTPUTS])
-    check(model.predict([empty, *BAGS]), outputs, ["no", "yes"])
-    check(model.predict(table_of([np.full((1, 3), np.nan), *BAGS], list("abcde"))), outputs, ["no", "yes"])
+    nothing = NETWORK(torch.zeros(1, 0, 3))
+    outputs = torch.cat([nothing, OUTPUTS, nothing])
+    check(model.predict([empty, *BAGS, empty]), outputs, ["no", "yes"])
+    row = np.full((1, 3), np.nan)
+    check(model.predict(table_of([row, *BAGS, row], list("abcdef"))), outputs, ["no", "yes"])
+    check(model.predict([empty]), nothing, ["no", "yes"])
     assert model.predict([]).shape == model.predict(np.zeros((0, 6, 3))).shape == (0, 3)
 
 
