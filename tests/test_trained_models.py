@@ -1,5 +1,6 @@
 """From a run that was trained to the model that MLflow keeps of it, and to its ONNX file."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -63,9 +64,12 @@ def baskets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     return table
 
 
-def test_a_run_is_logged_with_the_network_of_its_best_seed(baskets: pd.DataFrame) -> None:
+def test_a_run_is_logged_with_the_network_of_its_best_seed(
+    baskets: pd.DataFrame, capfd: pytest.CaptureFixture[str]
+) -> None:
     params = load_params()
     mirror([result(name, log_inputs=partial(log_inputs, params, name)) for name in params.runs])
+    assert not re.search("Downloading|Validating", capfd.readouterr().err), "a line for each model"
     models = {
         run.info.run_name: mlflow.pyfunc.load_model(f"models:/{run.outputs.model_outputs[0].model_id}")
         for run in runs()
