@@ -23,7 +23,7 @@ from permset.training.workers import seed_workers
 AVX2 = "fpu sse avx avx2 fma bmi1"
 # Of tensors: their last bits differ between processors (permset/elementary.py), or they are made of such functions.
 NOT_PORTABLE = {"sqrt", "log", "log2", "log10", "logit", "logsumexp", "pow", "float_power"}
-OWN_LIBRARIES = {"math", "np"}
+OWN_LIBRARIES = {"math", "np", "Model"}  # MLflow's Model, which logs
 LOCKED = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().lower().splitlines())
 
 

@@ -18,6 +18,9 @@ from mlflow.exceptions import MlflowException
 OBJECTS_AT_ONCE = 20_000
 """padding included, unless a single bag has more; bounds the memory"""
 
+NAMED = 5
+"""columns that a message names"""
+
 
 @dataclass(frozen=True)
 class Interface:
@@ -92,7 +95,7 @@ class BagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             raise _mistake(f"an array of bags must have shape (sets, objects, channels), got {given.shape}")
         try:
             return None, [np.asarray(bag, np.float32) for bag in given]
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise _mistake(
                 "bags must be an array (sets, objects, channels), a list of arrays (objects, channels), a dictionary "
                 f"of x and mask, or a data frame; got {type(given).__name__} ({error})"
@@ -103,7 +106,7 @@ class BagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         bag, table = self.interface.bag, self.interface.table
         missing = [name for name in (bag, *(column["name"] for column in table)) if name not in frame.columns]
         if missing:
-            raise _mistake(f"the data frame has no column {', '.join(map(repr, missing))}")
+            raise _mistake(f"the data frame has no column {_listed(missing)}")
         if frame[bag].isna().any():
             raise _mistake(f"column {bag!r} says nothing in row {int(frame[bag].isna().argmax())}")
         channels, blank = zip(*(self._column(frame[column["name"]], column) for column in table), strict=True)
@@ -119,7 +122,7 @@ class BagModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         if column["categories"] is None:
             try:
                 numbers = given.to_numpy(np.float32, na_value=np.nan)
-            except (TypeError, ValueError) as error:
+            except (OverflowError, TypeError, ValueError) as error:
                 raise _mistake(f"column {column['name']!r} must hold numbers: {error}") from error
             blank, instead = np.isnan(numbers), np.float32(column["mean"])
             found = [numbers]
@@ -181,6 +184,11 @@ def _portions(sizes: np.ndarray, most: int | None) -> Iterator[tuple[np.ndarray,
         count = max(1, OBJECTS_AT_ONCE // size)
         yield order[:count], size
         order = order[count:]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(map(repr, names[:NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _mistake(message: str) -> MlflowException:

@@ -65,9 +65,12 @@ def test_bags_of_mixed_sizes_come_in_four_forms() -> None:
 
 def test_bags_may_be_empty_and_there_may_be_none() -> None:
     model, empty = Model(NETWORK), np.zeros((0, 3))
-    outputs = torch.cat([NETWORK(torch.zeros(1, 0, 3)), OUTPUTS])
-    check(model.predict([empty, *BAGS]), outputs, ["no", "yes"])
-    check(model.predict(table_of([np.full((1, 3), np.nan), *BAGS], list("abcde"))), outputs, ["no", "yes"])
+    nothing = NETWORK(torch.zeros(1, 0, 3))
+    outputs = torch.cat([nothing, OUTPUTS, nothing])
+    check(model.predict([empty, *BAGS, empty]), outputs, ["no", "yes"])
+    row = np.full((1, 3), np.nan)
+    check(model.predict(table_of([row, *BAGS, row], list("abcdef"))), outputs, ["no", "yes"])
+    check(model.predict([empty]), nothing, ["no", "yes"])
     assert model.predict([]).shape == model.predict(np.zeros((0, 6, 3))).shape == (0, 3)
 
 
@@ -103,6 +106,7 @@ MISTAKES = {
     "ragged": ([[[1, 2, 3], [4]]], r"^bags must be an array .* or a data frame; got list \("),
     "channels": ([X[0], X[0, :, :2]], r"^bag 1 must have shape \(objects, 3\), got \(4, 2\)$"),
     "nothing": ([X[0], X[0] * np.nan], r"^bag 1 has a number that is missing, infinite or too large for float32$"),
+    "beyond": ([[[10**400, 0, 0]]], r"^bags must be an array .* or a data frame; got list \(int too large"),
     "huge": ([X[0] + 1e300], r"^bag 0 has a number that is missing, infinite or too large for float32$"),
     "no mask": ({"x": X}, r"^a dictionary of bags must hold x and mask, got x$"),
     "mask": ({"x": X, "mask": MASK[:, :2]}, r"^x must have .*, got \(2, 4, 3\) and \(2, 2\)$"),
@@ -116,8 +120,18 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("given", "line"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_gets_one_line(given: Any, line: str) -> None:
-    with pytest.raises(MlflowException, match=line):
+    with pytest.raises(MlflowException, match=line) as error:
         Model(NETWORK).predict(given)
+    assert len(error.value.message.splitlines()) == 1
+
+
+def test_of_many_columns_that_are_missing_some_are_named() -> None:
+    names = [f"c{i}" for i in range(9)]
+    model = Model(NETWORK, channels=names, table=[{"name": name} for name in names])
+    with pytest.raises(
+        MlflowException, match=r"^the data frame has no column 'c0', 'c1', 'c2', 'c4', 'c5' and 3 more$"
+    ):
+        model.predict(pd.DataFrame({"bag": [1], "c3": [1.0]}))
 
 
 def test_an_average_that_would_not_end_is_the_mistake_of_the_one_who_asks() -> None:
