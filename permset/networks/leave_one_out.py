@@ -127,7 +127,7 @@ class _Top(NamedTuple):
     def of(cls, x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"]) -> "_Top":
         x, size = x - LARGE * (1 - there), there.sum(-2, keepdim=True)
         largest = x.amax(-2, keepdim=True)
-        is_largest = (x - largest).sign_().add_(1)
+        is_largest = (x == largest).to(x)
         second = x.sub(is_largest, alpha=LARGE).amax(-2, keepdim=True)
         second = torch.where(is_largest.sum(-2, keepdim=True) > 1, largest, second)
         return cls(x, is_largest, torch.where(size > 0, largest, 0.0), torch.where(size > 1, second, 0.0))

@@ -89,7 +89,7 @@ def test_a_network_says_of_each_bag_that_lacks_an_object_what_it_says_of_it_alon
         with_any_weights(wrap(DeepSet(C, [5, 4], [6], pooling=["mean", "max"], outputs=2)), seed) for seed in range(3)
     ]
     objects = bags([4, 0, 1, 7], 0)
-    x, mask = padded(objects, 9, 0, 0.5)
+    x, mask = padded(objects, 9, 0)
     learnt, fitted = stack(networks)
     state = {f"network.{name}": value for name, value in (learnt | fitted).items()}
     assert WithoutEach.takes(networks[0])
