@@ -35,6 +35,7 @@ published: $(VENV)/installed
 bench: $(VENV)/installed
 	python -m benchmarks.training
 	python -m benchmarks.symmetry
+	python -m benchmarks.objects
 	python -m benchmarks.pipeline
 
 readme: $(VENV)/installed

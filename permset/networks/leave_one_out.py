@@ -1,24 +1,27 @@
 """Leaving out each object in turn, where a network pools: it sees each object once, and what is pooled is corrected."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from permset.config.kinds import PoolingKind
-from permset.data.elementary import log_sum_exp
-from permset.data.masks import Mask, without_padding
+from permset.data.masks import Mask
 from permset.networks.networks import DeepSet
 from permset.networks.pooling import SetNorm
 from permset.networks.standardization import Standardized
 from permset.symmetry.symmetrizers import SetNetwork
 
+LARGE = 1e37
+"""more than any number that is pooled"""
+
 
 class WithoutEach(nn.Module):
-    """Of each bag what the network says of it without its first object, without its second, and so on, side by side.
+    """What the network says of each bag, and then of it without its first object, without its second, and so on.
 
-    In the place of padding it is what the network says of the whole bag: padding that is left out changes nothing.
+    All of this is side by side. In the place of padding are numbers that mean nothing.
     """
 
     def __init__(self, network: SetNetwork):
@@ -34,71 +37,97 @@ class WithoutEach(nn.Module):
             return False
         return "attention" not in network.pool.kinds
 
-    def forward(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch n_outputs"]:
+    def forward(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch _"]:
         return _outputs(self.network, x, mask).flatten(-2)
 
 
 def _outputs(
     network: nn.Module, x: Float[Tensor, "*batch n c"], mask: Mask | None
-) -> Float[Tensor, "*batch n outputs"]:
+) -> Float[Tensor, "*batch _ outputs"]:
     if isinstance(network, Standardized):
         return network.in_units(_outputs(network.network, network.standardized(x), mask))
     assert isinstance(network, DeepSet)
-    return network.set(pools_without_each(network.features(x, mask), mask, network.pool.kinds))
+    pools = pools_without_each(network.features(x, mask), mask, network.pool.kinds)
+    return torch.cat([network.set(some) for some in pools], -2)
 
 
-def pools_without_each(
-    x: Float[Tensor, "*batch n c"], mask: Mask | None, kinds: Sequence[PoolingKind]
-) -> Float[Tensor, "*batch n features"]:
-    """What `Pooling` of these kinds gives for each bag without each of its objects, and without each of its padding."""
-    mask = torch.ones(x.shape[:-1], dtype=torch.bool, device=x.device) if mask is None else mask
-    return torch.cat([_pool(x, mask, kind) for kind in kinds], -1)
+class Pools(NamedTuple):
+    whole: Float[Tensor, "*batch 1 features"]
+    """of each bag"""
+    others: Float[Tensor, "*batch n features"]
+    """of each bag without each of its objects"""
 
 
-def _pool(x: Float[Tensor, "*batch n c"], mask: Mask, kind: PoolingKind) -> Float[Tensor, "*batch n c"]:
-    size = mask.sum(-1).unsqueeze(-1).unsqueeze(-1)
-    left = (size - mask.unsqueeze(-1).long()).clamp(min=1)
+def pools_without_each(x: Float[Tensor, "*batch n c"], mask: Mask | None, kinds: Sequence[PoolingKind]) -> Pools:
+    """What `Pooling` of these kinds gives, for numbers that are finite, also in the padding."""
+    there = torch.ones_like(x[..., :1]) if mask is None else mask.unsqueeze(-1).to(x)
+    pools = [_pools(x * there, there, kind) for kind in kinds]
+    return Pools(*(torch.cat(some, -1) for some in zip(*pools, strict=True)))
+
+
+def _pools(x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"], kind: PoolingKind) -> Pools:
+    """`there` is 1 for an object and 0 for padding, in which x is zero."""
+    size = there.sum(-2, keepdim=True)
+    sizes, left = size.clamp(min=1), (size - 1).clamp(min=1)
     match kind:
         case "sum":
-            return _sum_of_others(without_padding(x, mask))
+            return _sums(x)
         case "mean":
-            return _sum_of_others(without_padding(x, mask)) / left
+            whole, others = _sums(x)
+            return Pools(whole / sizes, others.div_(left))
         case "max":
-            return _max_of_others(without_padding(x, mask, -torch.inf), size)
+            return _maxima(x, there)
         case "min":
-            return -_max_of_others(without_padding(-x, mask, -torch.inf), size)
+            whole, others = _maxima(-x, there)
+            return Pools(-whole, others.neg_())
         case "lse":
-            return _log_sum_exp_of_others(without_padding(x, mask, -torch.inf), size) - torch.log1p(left.to(x) - 1)
+            whole, others = _log_sum_exps(x, there)
+            return Pools(whole - torch.log1p(sizes - 1), others.sub_(torch.log1p(left - 1)))
     raise ValueError(kind)
 
 
-def _sum_of_others(x: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch n c"]:
+def _sums(x: Float[Tensor, "*batch n c"]) -> Pools:
     """The sum less each object's part, as two numbers, so that small parts keep their digits beside a large one."""
-    total = x.sum(-2, keepdim=True, dtype=torch.float64)
-    rounded = total.to(x)
-    return (rounded - x) + (total - rounded).to(x)
+    total = x.double().sum(-2, keepdim=True)
+    whole = total.to(x)
+    return Pools(whole, (whole - x).add_((total - whole).to(x)))
 
 
-def _max_of_others(x: Float[Tensor, "*batch n c"], size: Int[Tensor, "*batch 1 1"]) -> Float[Tensor, "*batch n c"]:
+def _maxima(x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"]) -> Pools:
     """The largest, or the second largest in the place of the largest."""
-    largest, is_largest = _largest(x, size)
-    second = torch.where(is_largest, -torch.inf, x).amax(-2, keepdim=True)
-    return torch.where(is_largest, torch.where(size > 1, second, 0.0), largest)
+    top = _Top.of(x, there)
+    return Pools(top.largest, torch.lerp(top.largest, top.second, top.is_largest))
 
 
-def _log_sum_exp_of_others(
-    x: Float[Tensor, "*batch n c"], size: Int[Tensor, "*batch 1 1"]
-) -> Float[Tensor, "*batch n c"]:
+def _log_sum_exps(x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"]) -> Pools:
     """Without the largest, the others are summed anew: beside it they may all have been lost to rounding."""
-    largest, is_largest = _largest(x, size)
-    others = largest + torch.log1p((_sum_of_others((x - largest).exp()) - 1).clamp(min=0))
-    smaller = log_sum_exp(torch.where(is_largest, -torch.inf, x), -2).unsqueeze(-2)
-    return torch.where(is_largest, torch.where(size > 1, smaller, 0.0), others)
+    top = _Top.of(x, there)
+    whole, with_largest = (
+        top.largest + torch.log1p((some - 1).clamp(min=0)) for some in _sums((top.x - top.largest).exp_())
+    )
+    others = top.x.sub(top.is_largest, alpha=LARGE).sub_(top.second).exp_().sum(-2, keepdim=True)
+    without_largest = top.second + torch.log1p((others - 1).clamp(min=0))
+    alone = top.is_largest * (top.is_largest.sum(-2, keepdim=True) == 1)
+    return Pools(whole, torch.lerp(with_largest, without_largest, alone))
 
 
-def _largest(
-    x: Float[Tensor, "*batch n c"], size: Int[Tensor, "*batch 1 1"]
-) -> tuple[Float[Tensor, "*batch 1 c"], Bool[Tensor, "*batch n c"]]:
-    """The largest, zero in empty bags, and the place of one that is."""
-    largest, place = x.max(-2, keepdim=True)
-    return torch.where(size > 0, largest, 0.0), torch.arange(x.shape[-2], device=x.device).unsqueeze(-1) == place
+class _Top(NamedTuple):
+    """Where the largest is, by numbers: choices by truth values would take five times as long."""
+
+    x: Float[Tensor, "*batch n c"]
+    """far below all objects in the padding"""
+    is_largest: Float[Tensor, "*batch n c"]
+    """1 for the largest, and for all that are as large"""
+    largest: Float[Tensor, "*batch 1 c"]
+    """zero in empty bags"""
+    second: Float[Tensor, "*batch 1 c"]
+    """as large where two are the largest, and zero in bags of one object"""
+
+    @classmethod
+    def of(cls, x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"]) -> "_Top":
+        x, size = x - LARGE * (1 - there), there.sum(-2, keepdim=True)
+        largest = x.amax(-2, keepdim=True)
+        is_largest = (x == largest).to(x)
+        second = x.sub(is_largest, alpha=LARGE).amax(-2, keepdim=True)
+        second = torch.where(is_largest.sum(-2, keepdim=True) > 1, largest, second)
+        return cls(x, is_largest, torch.where(size > 0, largest, 0.0), torch.where(size > 1, second, 0.0))

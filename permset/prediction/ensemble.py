@@ -73,10 +73,10 @@ class Ensemble:
                 return numbers
 
 
-def batches(portion: Portion, objects: int, padding: int = 0) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
+def batches(portion: Portion, objects: int) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
     """The bags of a portion, padded: which ones they are, and they, first in a batch that empty bags fill up.
 
-    A batch has at most so many objects, or one bag, and a bag at least so much padding.
+    A batch has at most so many objects, padding included, or one bag.
 
     How many objects a bag is padded to, and among how many bags, follows from its own size, so that the bags beside it
     do not matter to its outputs, but for rounding where a library rounds by the place in a batch.
@@ -84,7 +84,7 @@ def batches(portion: Portion, objects: int, padding: int = 0) -> Iterator[tuple[
     sets = len(portion)
     sizes = torch.cat([torch.from_numpy(portion.sizes), torch.zeros(1, dtype=torch.int64)])  # the last one fills up
     collection = Collection(torch.from_numpy(portion.objects), sizes, torch.zeros(sets + 1, 1))
-    padded = torch.tensor([padded_size(size + padding) for size in portion.sizes.tolist()])
+    padded = torch.tensor([padded_size(size) for size in portion.sizes.tolist()])
     for size in padded.unique().tolist():
         at_once = max(1, min(SETS_A_TIME, objects // size))
         for chosen in (padded == size).nonzero().flatten().split(at_once):

@@ -92,14 +92,14 @@ def _rows_without(
 def _of_places(
     ensemble: Ensemble, network: nn.Module, portion: Portion, numbers: int
 ) -> tuple[Float[Tensor, "networks sets numbers"], Float[Tensor, "networks objects numbers"]]:
-    """What a network around that of the ensemble says in each bag of padding, and of each object."""
+    """What a network around that of the ensemble says first of each bag, and last of each object."""
     state = {f"network.{name}": value for name, value in ensemble.state.items()}
     starts = torch.from_numpy(np.cumsum(portion.sizes) - portion.sizes)
-    of_padding, of_objects = (torch.empty(len(ensemble), len(many), numbers) for many in (portion, portion.objects))
-    for chosen, bags in batches(portion, OBJECTS_A_TIME, padding=1):
+    first, last = (torch.empty(len(ensemble), len(many), numbers) for many in (portion, portion.objects))
+    for chosen, bags in batches(portion, OBJECTS_A_TIME):
         assert bags.mask is not None
         values = predict(network, state, bags.x, bags.mask).unflatten(-1, (-1, numbers))
-        of_padding[:, chosen] = values[:, : len(chosen), -1]
+        first[:, chosen] = values[:, : len(chosen), 0]
         bag, place = bags.mask.nonzero(as_tuple=True)
-        of_objects[:, starts[chosen[bag]] + place] = values[:, bag, place]
-    return of_padding, of_objects
+        last[:, starts[chosen[bag]] + place] = values[:, bag, place - bags.x.shape[1]]
+    return first, last

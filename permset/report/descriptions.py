@@ -72,7 +72,7 @@ def _of_runs(rows: Sequence[Row], numbers: Iterable[str]) -> str:
 
 def key_objects(prediction: str, bags: Sequence[KeyBag]) -> str:
     strongest = [
-        f"in {bag.bag}, predicted {bag.predicted}, row {bag.objects[0].row} ({bag.objects[0].effect:+.2g})"
+        f"row {bag.objects[0].row} of bag {bag.bag} (predicted {bag.predicted}, {bag.objects[0].effect:+.2g})"
         for bag in bags
     ]
     return f"Effects of single objects on the predictions for bags of {prediction}; the largest: {listed(strongest)}."

@@ -1,15 +1,13 @@
 """Figures inside the page, which makes it one file."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import oxipng
-from matplotlib.figure import Figure as Picture
 from PIL import Image
-
-from permset.figures.styles import save
 
 COLOURS = 256
 
@@ -26,11 +24,11 @@ def figure(path: Path, caption: str, alt: str) -> Figure:
     return Figure(f"data:image/png;base64,{base64.b64encode(light(path)).decode()}", caption, alt)
 
 
-def drawn(picture: Picture, caption: str, alt: str) -> Figure:
-    """Of a picture that is in no file."""
+def drawn(draw: Callable[[Path], object], caption: str, alt: str) -> Figure:
+    """Of a picture that is in no file yet."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        save(picture, path)
+        draw(path)
         return figure(path, caption, alt)
 
 

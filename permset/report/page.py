@@ -23,6 +23,7 @@ from permset.config.data import (
 from permset.config.experiment import Params
 from permset.figures.key_objects import KeyBag, key_objects_figure
 from permset.figures.names import plain
+from permset.figures.styles import save
 from permset.report import answers, descriptions
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
@@ -213,8 +214,8 @@ def _study(
 
 
 def _key_objects(name: str, bags: Sequence[KeyBag]) -> Figure:
-    picture = key_objects_figure(bags, plain(name))
-    return drawn(picture, f"Objects that drive the predictions of {name} most", descriptions.key_objects(name, bags))
+    draw = partial(save, key_objects_figure(bags, plain(name)))
+    return drawn(draw, f"Objects that drive the predictions of {name} most", descriptions.key_objects(name, bags))
 
 
 def question(params: Params, name: str) -> str:

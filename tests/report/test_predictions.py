@@ -62,7 +62,7 @@ def test_bags_with_key_objects_are_a_picture(project: Path) -> None:
     write_csv(folder / "march_objects.csv", ["bag", "row", "effect", "spread"], objects)
     page = predicted(project, objects=True, march={"labelled": 0})
     [alt] = re.findall(r'alt="(Effects of single objects[^"]*)"', page)
-    assert "the largest: in 18, predicted no, row 3 (+0.5) and in 17, predicted yes, row 2 (-0.25)." in alt
+    assert "the largest: row 3 of bag 18 (predicted no, +0.5) and row 2 of bag 17 (predicted yes, -0.25)." in alt
     assert "Objects that drive the predictions of march most" in page
     assert "left out in turn" in page
     assert "left out in turn" not in predicted(project, march={"labelled": 0})
