@@ -14,9 +14,10 @@ def predict(name: str) -> None:
     params, chosen = load_params(), read_json(Path(f"results/chosen/{name}.json"), "choose")
     if chosen["run"] is None:
         raise Absent(f"no run of {chosen['task']} has results here")
-    path = Path(params.predictions[name].path)
+    entry = params.predictions[name]
+    path = Path(entry.path)
     check_present(path)
-    forecast = open_forecast(params, chosen["run"], path)
+    forecast = open_forecast(params, chosen["run"], path, entry.calibrated)
     write_csv(Path(f"results/predictions/{name}.csv"), forecast.header, forecast.rows(name))
     summary = forecast.summary()
     write_json(Path(f"results/predictions/{name}.json"), {name: summary})

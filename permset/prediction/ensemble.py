@@ -33,6 +33,8 @@ class Ensemble:
     state: State
     """the networks' weights, along a leading axis"""
     target: Target
+    temperatures: Float[Tensor, " networks"] | None = None
+    """by which each network's outputs are divided before they are read"""
 
     def outputs(self, portion: Portion) -> Float[Tensor, "networks sets outputs"]:
         """Of all networks, in float32.
@@ -55,7 +57,10 @@ class Ensemble:
         return found
 
     def readings(self, portion: Portion) -> Readings:
-        values = self._meant(self.outputs(portion).double()).numpy()
+        outputs = self.outputs(portion).double()
+        if self.temperatures is not None:
+            outputs = outputs / self.temperatures[:, None, None]
+        values = self._meant(outputs).numpy()
         spread = values.std(0, ddof=1) if len(values) > 1 else np.full_like(values[0], np.nan)
         return Readings(values.mean(0), spread)
 
