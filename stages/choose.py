@@ -28,6 +28,8 @@ def choose() -> None:
             files = Path(f"models/{predicts}.pt"), Path(f"data/{task}.npz")
             hashes = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
             content |= {"task": task, "source": params.task(task).model_dump(), "sha256": hashes}
+            if entry.calibrated:
+                content["calibrated"] = {"measure_sets": params.train.measure_sets}
         write_json(FOLDER / f"{name}.json", content)
     keep_only(FOLDER, [f"{name}.json" for name in params.predictions])
 

@@ -20,7 +20,7 @@ def predict(name: str) -> None:
     entry = params.predictions[name]
     path, objects = Path(entry.path), Path(f"results/predictions/{name}_objects.csv")
     check_present(path)
-    forecast = open_forecast(params, chosen["run"], path)
+    forecast = open_forecast(params, chosen["run"], path, entry.calibrated)
     write_csv(Path(f"results/predictions/{name}.csv"), forecast.header, forecast.rows(name))
     summary = forecast.summary()
     write_json(Path(f"results/predictions/{name}.json"), {name: summary})

@@ -116,7 +116,7 @@ def test_every_result_is_in_mlflow_and_on_the_page(project: Project) -> None:
     page = (project.root / "results/report.html").read_text()
     assert "The bags of mine.csv; 2 × 3 stratified folds, a network for each" in page
     assert "Least loss: dense_deepset at " in page
-    for name in ("batch_mine", "loss_flat", "curves_flat", "accuracy_dense"):
+    for name in ("batch_mine", "loss_flat", "curves_flat", "accuracy_dense", "calibration_mine"):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
 
 

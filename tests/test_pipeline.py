@@ -122,6 +122,7 @@ def test_results_and_their_mirror(project: Project) -> None:
         "accuracy_unit_sum",
         "invariance_unit_sum",
         "batch_unit_sum",
+        "calibration_unit_sum",
     ):
         assert (project.root / f"results/figures/{name}.png").stat().st_size > 5000
     figures_of_studies = {path.stem for path in (project.root / "results/study_figures").iterdir()}

@@ -1,8 +1,9 @@
 """The schema of `predictions` in params.yaml: files of new bags, and the networks that predict for them."""
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from permset.config.constraints import Name, Strict
 from permset.config.data import BagFileParams, FilePath
@@ -24,6 +25,8 @@ class PredictionParams(Strict):
     """relative to the project's root"""
     objects: bool = False
     """whether a second table says which objects drive each prediction"""
+    calibrated: Annotated[bool, Field(exclude_if=lambda calibrated: not calibrated)] = False
+    """whether each network's outputs are divided by the temperature that is likeliest on its bags of validation"""
 
     @model_validator(mode="after")
     def _one_run(self) -> "PredictionParams":
@@ -53,3 +56,5 @@ def mistakes_of(
             yield f"{place}.best: no entry of files is named {chosen.best!r}; choose one of: {there}"
         elif chosen.best is not None and all(run.task != chosen.best for run in runs.values()):
             yield f"{place}.best: no run has the task {chosen.best}; add one to runs"
+        elif chosen.calibrated and files[chosen.best or runs[chosen.run or ""].task].target == "real":
+            yield f"{place}.calibrated: real targets have no probabilities; remove it"

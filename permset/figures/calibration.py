@@ -28,7 +28,7 @@ def calibration_figure(
     So are the two calibration errors.
     """
     figure, panels = panels_of(named, "confidence", "accuracy")
-    least = min(np.nanmin(bins[run]["confidence"]) for run in named)
+    least = min(0.5, *(np.nanmin(bins[run]["confidence"]) for run in named))
     for run, axes in panels.items():
         axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=1)
         shares = bins[run]["bags"] / bins[run]["bags"].sum(1, keepdims=True)

@@ -34,6 +34,8 @@ class Ensemble:
     state: State
     """the networks' weights, along a leading axis"""
     target: Target
+    temperatures: Float[Tensor, " networks"] | None = None
+    """by which each network's outputs are divided before they are read"""
 
     def __len__(self) -> int:
         """Networks."""
@@ -64,6 +66,8 @@ class Ensemble:
     def meant(self, outputs: Float[Tensor, "networks sets outputs"]) -> Float[np.ndarray, "networks sets numbers"]:
         """Probabilities of the classes, or real numbers, in float64."""
         numbers = outputs.double().numpy()
+        if self.temperatures is not None:
+            numbers = numbers / self.temperatures[:, None, None].numpy()
         match self.target:
             case Binary():
                 return _softmax(np.concatenate([np.zeros_like(numbers), numbers], -1))

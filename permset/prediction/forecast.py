@@ -17,6 +17,7 @@ from permset.config.experiment import Params
 from permset.config.mistakes import show
 from permset.data.targets import Real
 from permset.data.tasks import Collected
+from permset.evaluation.calibration import temperature
 from permset.evaluation.metrics import measure
 from permset.prediction.ensemble import Ensemble
 from permset.prediction.key_objects import effects, has_attention
@@ -169,8 +170,11 @@ def _filled(values: list[Any]) -> list[Any]:
     return ["" if value != value else value for value in values]
 
 
-def open_forecast(params: Params, name: str, path: Path) -> Forecast:
-    """A run's forecast for a file; PermsetError where the run was trained with other settings."""
+def open_forecast(params: Params, name: str, path: Path, calibrated: bool = False) -> Forecast:
+    """A run's forecast for a file; PermsetError where the run was trained with other settings.
+
+    Calibrated, by temperatures that are fitted on the bags of validation.
+    """
     opened, chosen = open_run(params, name), params.run(name)
     source, task = params.files[chosen.task], opened.task
     assert isinstance(task, Collected)  # as every file is
@@ -179,6 +183,11 @@ def open_forecast(params: Params, name: str, path: Path) -> Forecast:
         raise PermsetError(
             f"models/{name}.pt: trained with other parameters; make it anew with: dvc repro train@{name}"
         )
+    network, target, temperatures = opened.network(), task.target, None
+    if calibrated:
+        assert not isinstance(target, Real)  # which params.yaml does not allow
+        results = opened.validated(network, saved["state"])
+        temperatures = torch.tensor([temperature(*result, target) for result in results], dtype=torch.float64)
     bags = Path(f"data/{chosen.task}.npz")
     with intact(bags, f"dvc repro -f read@{chosen.task}"), np.load(bags) as arrays:
         outputs, classes = (arrays[kind].tolist() for kind in ("targets", "classes"))
@@ -189,7 +198,7 @@ def open_forecast(params: Params, name: str, path: Path) -> Forecast:
         chosen.task,
         source,
         Expected(encoding, outputs, classes, source.bag if isinstance(source, CsvParams) else ""),
-        Ensemble(opened.network(), saved["state"], task.target),
+        Ensemble(network, saved["state"], target, temperatures),
         Seen.of(task.split, encoding),
         None if chosen.takes_any_set_size else task.set_size,
     )

@@ -76,6 +76,25 @@ def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, entry: Any, expect
     assert line.startswith(f"{tmp_path / 'params.yaml'}: {expected}"), line
 
 
+def test_a_prediction_may_be_calibrated_and_leaves_no_trace_where_it_is_not(tmp_path: Path) -> None:
+    entry = {"run": "musk1_svm", "path": "a.csv"}
+    predictions = load(tmp_path, {"one": entry, "two": entry | {"calibrated": True}}).predictions
+    assert [chosen.calibrated for chosen in predictions.values()] == [False, True]
+    assert ["calibrated" in chosen.model_dump() for chosen in predictions.values()] == [False, True]
+
+
+@pytest.mark.parametrize("who", [{"run": "musk1_svm"}, {"best": "musk1"}])
+def test_numbers_cannot_be_calibrated(tmp_path: Path, who: dict[str, str]) -> None:
+    data = yaml.safe_load((ROOT / "params.yaml").read_text())
+    data["files"]["musk1"]["target"] = "real"
+    data["predictions"] = {"march": who | {"path": "a.csv", "calibrated": True}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(
+        PermsetError, match=r"predictions\.march\.calibrated: real targets have no probabilities; remove"
+    ):
+        load_params(tmp_path / "params.yaml")
+
+
 def test_the_best_of_no_runs_is_a_mistake(tmp_path: Path) -> None:
     data = yaml.safe_load((ROOT / "params.yaml").read_text())
     data["runs"] = {"deepset": data["runs"]["deepset"]}

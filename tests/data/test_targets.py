@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from permset.config.kinds import TargetKind
-from permset.data.targets import Binary, Classes, Real, Target, build_target
+from permset.data.targets import Binary, Classes, Real, Target, build_target, weighted
 
 KINDS_WITH_NAMES: list[tuple[TargetKind, list[str]]] = [
     ("classes", ["elm", "oak", "fir"]),
@@ -91,6 +91,16 @@ def test_a_reading_has_the_name_of_what_it_is() -> None:
     assert Classes(3, ("7", "8", "9")).meanings(outputs) == ["probability of class 8", "probability of class 9"]
     assert Classes(3).meanings(outputs) == ["probability of class 1", "probability of class 2"]
     assert (Real(1).meanings(outputs), Binary().meanings(outputs[:1])) == (["target"] * 2, ["probability of class 1"])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_weighted_loss_is_the_mean_of_each_bags_loss_times_its_weight(target: Target) -> None:
+    outputs, labels = draw(target)
+    weights = torch.rand(len(outputs), dtype=torch.float64)
+    one_by_one = [target.loss(outputs[[i]], labels[[i]]) for i in range(len(outputs))]
+    expected = (weights * torch.stack(one_by_one)).mean()
+    torch.testing.assert_close(weighted(target.loss, outputs, labels, weights), expected)
+    assert torch.equal(weighted(target.loss, outputs, labels, None), target.loss(outputs, labels))
 
 
 def test_names_tell_the_scores_apart() -> None:

@@ -21,11 +21,11 @@ BINS = {
 }
 
 
-def figure_of(runs: int) -> tuple[Figure, dict[str, str], dict[str, Any]]:
+def figure_of(runs: int, bins: dict[str, np.ndarray] = BINS) -> tuple[Figure, dict[str, str], dict[str, Any]]:
     entries = {f"run_{i}": ENTRY for i in range(runs)}
     named, known = names(entries), looks(entries)
     errors = {run: (0.2, 0.1 * i + 0.05) for i, run in enumerate(entries)}
-    return calibration_figure(dict.fromkeys(entries, BINS), errors, named, known), named, known
+    return calibration_figure(dict.fromkeys(entries, bins), errors, named, known), named, known
 
 
 @pytest.mark.parametrize("runs", [1, 2, 4, 7, 9])
@@ -51,3 +51,9 @@ def test_hollow_dots_are_as_trained_and_filled_ones_are_scaled_and_their_areas_g
     assert sizes[1] > sizes[2] > sizes[0] > 0
     [diagonal] = figure.axes[0].lines
     assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]]
+
+
+def test_all_confidences_have_room_and_certain_ones_are_not_magnified() -> None:
+    for confidence, left in ((BINS["confidence"] - 0.3, 0.15), (np.full((2, 3), 0.99), 0.45)):
+        figure, _, _ = figure_of(1, BINS | {"confidence": confidence})
+        assert figure.axes[0].get_xlim()[0] == pytest.approx(left)

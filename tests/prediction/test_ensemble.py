@@ -1,6 +1,7 @@
 """All networks of a run at once: what they say of a bag follows from the bag alone, to the last bit."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,17 @@ def test_the_shape_in_which_a_bag_is_taken_follows_from_its_size(monkeypatch: py
     monkeypatch.setattr("permset.prediction.ensemble.predict", spy)
     ensemble("pooled", BINARY).outputs(portion([17, 9, 2, 9, 0, 3000]))
     assert sorted(shapes) == [(6, 3072), (200, 1), (200, 2), (200, 10), (200, 20)]
+
+
+def test_each_network_is_read_at_its_own_temperature() -> None:
+    whole, bags = ensemble("pooled", Classes(3)), portion([4, 0, 9])
+    temperatures = torch.tensor([0.5, 1.0, 4.0], dtype=torch.float64)
+    mean, spread = replace(whole, temperatures=temperatures).readings(bags)
+    logits = [outputs.double() / by for outputs, by in zip(whole.outputs(bags), [0.5, 1.0, 4.0], strict=True)]
+    expected = torch.stack([of_one.softmax(-1) for of_one in logits]).numpy()
+    np.testing.assert_allclose(mean, expected.mean(0))
+    np.testing.assert_allclose(spread, expected.std(0, ddof=1))
+    assert np.abs(mean - whole.readings(bags).mean).max() > 0.01, "the control"
 
 
 def test_outputs_are_those_of_each_network_by_itself() -> None:

@@ -16,13 +16,17 @@ import yaml
 
 from permset import Absent, PermsetError
 from permset.config.experiment import load_params
-from permset.data.targets import BINARY
+from permset.data.targets import BINARY, Real
+from permset.evaluation.calibration import temperature
 from permset.evaluation.metrics import measure
 from permset.prediction import forecast, key_objects
 from permset.prediction.forecast import open_forecast
 from permset.reading.csv_portions import csv_portions
 from permset.reading.portions import Portion, cut
-from permset.store.tables import read_csv, write_json
+from permset.store.arrays import read_model
+from permset.store.tables import read_csv, write_csv, write_json
+from permset.training.run import open_run
+from stages.choose import choose
 from stages.predict import predict
 from stages.read import read
 from stages.train import train
@@ -98,11 +102,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def predicted(
-    run: str = "deepset", path: str = "march.csv", objects: bool = False
+    run: str = "deepset", path: str = "march.csv", **options: bool
 ) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """The stage's table and summary."""
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["predictions"] = {"march": {"run": run, "path": path, "objects": objects}}
+    params["predictions"] = {"march": {"run": run, "path": path} | options}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     write_json(Path("results/chosen/march.json"), {"run": run, "task": None})
     predict("march")
@@ -370,3 +374,39 @@ def test_each_real_target_has_effects_of_its_own_and_arrays_have_places(project:
     assert [int(row["bag"]) for row in rows] == np.repeat(np.arange(60), SIZES).tolist()
     sizes = {name: np.mean([abs(float(row[name])) for row in rows]) for name in list(rows[0])[2:4]}
     assert sizes["effect on target 0"] > 100 * sizes["effect on target 1"], "they are in the units of the file"
+
+
+@pytest.mark.parametrize("run", ["deepset", "of_classes"])
+def test_calibrated_probabilities_are_at_the_temperatures_of_validation(project: Path, run: str) -> None:
+    params, path = load_params(), Path("mine.csv" if run == "deepset" else "classes.npz")
+    opened, saved = open_run(params, run), read_model(Path(f"models/{run}.pt"))
+    assert not isinstance(opened.task.target, Real)
+    validated = opened.validated(opened.network(), saved["state"])
+    temperatures = [temperature(*result, opened.task.target) for result in validated]
+    assert len(set(temperatures)) == len(temperatures) > 2, "each network has one of its own"
+    found = open_forecast(params, run, path, calibrated=True).ensemble.temperatures
+    assert found is not None
+    assert found.tolist() == temperatures
+    assert open_forecast(params, run, path).ensemble.temperatures is None
+    (plain, _), (calibrated, _) = predicted(run, str(path)), predicted(run, str(path), calibrated=True)
+    [name] = [column for column in plain[0] if column.startswith("probability of ")][:1]
+    assert max(abs(float(a[name]) - float(b[name])) for a, b in zip(plain, calibrated, strict=True)) > 0.001
+
+
+def test_a_calibrated_prediction_is_made_anew_when_other_bags_validate(project: Path) -> None:
+    """DVC sees it by the content of the file that says what a prediction depends on."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    entry = {"run": "deepset", "path": "march.csv"}
+    write_csv(Path("results/summary.csv"), ["run", "task"], [])
+    contents = []
+    for sets in (10, 20):
+        settings = {"predictions": {"plain": entry, "calibrated": entry | {"calibrated": True}}}
+        Path("params.yaml").write_text(
+            yaml.safe_dump(params | settings | {"train": params["train"] | {"measure_sets": sets}})
+        )
+        choose()
+        contents.append([Path(f"results/chosen/{name}.json").read_text() for name in ("plain", "calibrated")])
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    (plain, calibrated), (same, other) = contents
+    assert plain == same
+    assert len({plain, calibrated, other}) == 3
