@@ -10,7 +10,7 @@ import torch
 from masked_bags import with_any_weights
 from mlflow.exceptions import MlflowException
 from predicted_tables import BAGS, NETWORK, OUTPUTS, check, table_of
-from torch import nn
+from torch import Tensor, nn
 from tracked_results import interface
 
 from permset.networks.networks import MLP, DeepSet
@@ -78,7 +78,16 @@ def test_many_bags_come_back_in_their_order() -> None:
     draws = np.random.default_rng(0)
     bags = [draws.normal(size=(size, 3)) for size in draws.integers(0, 60, 3 * OBJECTS_AT_ONCE // 60)]
     outputs = torch.cat([NETWORK(torch.from_numpy(bag).float()[None]) for bag in bags])
-    check(Model(NETWORK).predict(bags), outputs, ["no", "yes"])
+    portions = []
+
+    def network(x: Tensor, mask: Tensor) -> Tensor:
+        portions.append(x.shape[0] * x.shape[1])
+        return NETWORK(x, mask)
+
+    model = Model(NETWORK)
+    model.inner.network = network
+    check(model.predict(bags), outputs, ["no", "yes"])
+    assert OBJECTS_AT_ONCE // 2 < max(portions) <= OBJECTS_AT_ONCE, "which bounds the memory"
 
 
 def test_a_network_with_a_place_for_each_object_takes_smaller_bags_where_it_has_met_them() -> None:
