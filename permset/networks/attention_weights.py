@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from permset.data.masks import Mask, without_padding
+from permset.data.masks import Mask
 from permset.networks.networks import DeepSet, SetTransformer
 from permset.networks.standardization import Standardized
 from permset.symmetry.symmetrizers import SetNetwork
@@ -36,7 +36,7 @@ def _weights(network: nn.Module, x: Float[Tensor, "*batch n c"], mask: Mask | No
     if isinstance(network, Standardized):
         return _weights(network.network, network.standardized(x), mask)
     assert isinstance(network, DeepSet | SetTransformer)
-    features = without_padding(network.features(x, mask), mask)
+    features = network.features(x, mask)
     if isinstance(network, SetTransformer):
         return network.pool.weights(features, mask).mean((-3, -2))
     assert network.pool.attention is not None
