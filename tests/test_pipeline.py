@@ -18,6 +18,8 @@ from typing import Any
 
 import grimp
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from clone import ROOT, TINY_STUDIES, Project
