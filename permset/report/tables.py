@@ -86,7 +86,7 @@ def columns(rows: Sequence[Row]) -> Columns:
             "balanced accuracy": lambda row: percent(row["balanced_accuracy"]),
             "AUC": lambda row: f"{float(row['auc']):.3f}" if row["auc"] else "",
         }
-    for title, name in (("calibration error", "calibration_error"), ("error of probabilities", "posterior_error")):
+    for title, name in (("calibration error", "calibration_error"), ("posterior error", "posterior_error")):
         if rows[0].get(name):
             scores[f"{title} (scaled)"] = partial(_with_scaled, name=name)
     return {

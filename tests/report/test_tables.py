@@ -22,9 +22,9 @@ def test_calibration_is_shown_as_trained_and_scaled_where_it_was_measured() -> N
     row = ROW | {"calibration_error": "0.0123", "calibration_error_scaled": "0.00456", "posterior_error": ""}
     shown = columns([row])
     assert shown["calibration error (scaled)"](row) == "0.0123 (0.0046)"
-    assert "error of probabilities (scaled)" not in shown
+    assert "posterior error (scaled)" not in shown
     row |= {"posterior_error": "0.2", "posterior_error_scaled": "0.1"}
-    assert columns([row])["error of probabilities (scaled)"](row) == "0.2000 (0.1000)"
+    assert columns([row])["posterior error (scaled)"](row) == "0.2000 (0.1000)"
     assert not any("scaled" in title for title in columns([ROW]))
     assert {name for name in row if name.startswith(("calibration", "posterior"))} <= set(SUMMARY)
 
