@@ -61,7 +61,7 @@ TESTS = {
     "training/stack": ["training/test_train"],
     "training/train": ["training/test_flops"],
     "networks/networks": ["data/test_masks"],
-    "networks/attention": ["data/test_masks"],
+    "networks/attention": ["data/test_masks", "networks/test_attention_weights"],
     "symmetry/symmetrizers": ["data/test_masks"],
 }
 

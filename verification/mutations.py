@@ -66,7 +66,9 @@ def mutants_of(module: str, source: str) -> dict[Mutant, int]:
     unmutated = {id(statement): _line(statement) for statement in ast.walk(tree) if isinstance(statement, ast.stmt)}
     found: dict[Mutant, int] = {}
     for number, (function, old, new) in enumerate(_edits(tree)):
-        found.setdefault(Mutant(module, function, unmutated[id(old)], _line(new)), number)
+        mutant = Mutant(module, function, unmutated[id(old)], _line(new))
+        if mutant.before != mutant.after:  # Among several alike, `return None` may be taken for another.
+            found.setdefault(mutant, number)
     return found
 
 

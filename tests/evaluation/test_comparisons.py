@@ -30,6 +30,15 @@ def folds(values: list[float], overlap: float = 0.0) -> Scores:
     return Scores(np.array(values), np.empty(0), 0.0, overlap)
 
 
+def test_runs_without_any_spread_are_compared_by_their_means() -> None:
+    def of(mean: float) -> Scores:
+        return Scores.of(np.full(3, mean), np.full((3, 40), mean))
+
+    assert posterior(of(0.75), of(0.75)).chances() == (0, 1, 0)
+    assert posterior(of(0.75), of(0.5)).chances() == (0, 0, 1)
+    assert posterior(of(0.5), of(0.75)).chances() == (1, 0, 0)
+
+
 def summed(differences: np.ndarray, correlation: float, region: float) -> tuple[float, float, float]:
     """Over a grid of means and deviations: the likelihood of correlated normal numbers, under the prior 1/σ."""
     n = len(differences)
