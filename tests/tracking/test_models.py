@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -25,13 +26,14 @@ from tracked_results import interface, log, result, runs
 
 from permset.config.data import DrawnParams
 from permset.config.experiment import load_params
-from permset.data.bags import Collection
+from permset.data.bags import Bags, Collection
 from permset.data.batches import Split
 from permset.data.randomness import generator
 from permset.data.targets import Binary, Classes, Real
 from permset.data.tasks import Collected, GaussianVariance, Maximum, Task, build_task
 from permset.networks.build import build_model
 from permset.networks.networks import MLP, DeepSet
+from permset.reading.encoding import Column, Encoding
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import GroupAverage, SetNetwork
 from permset.tracking.mirror import mirror
@@ -94,6 +96,11 @@ def default(name: str) -> tuple[SetNetwork, Task, list[str]]:
     return network, task, channels
 
 
+def plain(channels: list[str]) -> Encoding | None:
+    """Of columns of numbers, where there are any."""
+    return Encoding([Column(name) for name in channels]) if channels else None
+
+
 def bits(sets: int, size: int, channels: int, seed: int = 0) -> np.ndarray:
     """Bags of few different objects, of which there are few arrangements."""
     draws = generator(seed, "bits")
@@ -106,7 +113,7 @@ def bits(sets: int, size: int, channels: int, seed: int = 0) -> np.ndarray:
 def test_the_model_of_every_default_run_takes_bags_of_all_sizes_that_it_can(name: str) -> None:
     network, task, channels = default(name)
     any_size, example = PARAMS.run(name).takes_any_set_size, example_of(task)
-    taken = interface_of(task, example.mask is not None, any_size, channels)
+    taken = interface_of(task, example.mask is not None, any_size, plain(channels))
     model = mlflow.pyfunc.load_model(logged(network, taken))
     names = answers_of(task.target)
     sizes = (task.set_size, *((1, 5, 57) if any_size else ()))
@@ -186,7 +193,8 @@ def test_the_lines_of_the_readme_load_the_model_of_a_run(
 ) -> None:
     """And those of the library call it, and its server takes the file."""
     [lines] = [block for block in blocks("README.md") if "load_model" in block]
-    columns = {"bag": "basket", "channels": ["price", "weight"]}
+    table = [asdict(column) for column in plain(["price", "weight"]).columns]
+    columns = {"bag": "basket", "table": table, "channels": ["price", "weight"]}
     network = with_any_weights(DeepSet(2, [4], [3])).float()
     for name, one in {"baskets_deepset": network, "other": DeepSet(2, [4], [3])}.items():
         mirror([result(name, log_inputs=partial(log, one, interface(**columns), name))])
@@ -250,13 +258,19 @@ def test_the_example_is_of_small_bags_and_has_a_mask_where_sizes_vary() -> None:
     assert example_of(Maximum()).mask is not None
     assert example_of(GaussianVariance()).mask is None
     frame = frame_of(example, interface())
+    mixed = Encoding([Column("u", lacks=True), Column("kind", ["food", "toy"])], "mean")
+    objects = torch.tensor([[[5.0, 0, 1, 0]], [[2, 1, 0, 1]]])
+    as_file = frame_of(Bags(objects, torch.zeros(2, 1)), interface_of(Maximum(), True, True, mixed))
+    assert as_file["kind"].tolist() == ["food", "toy"]
+    assert as_file["u"].tolist()[0] == 5
+    assert as_file["u"].isna().tolist() == [False, True]
     assert frame["bag"].tolist() == [0, 1, 1]
     np.testing.assert_array_equal(frame[["u", "v", "w"]], example.x[example.mask])
 
 
 def test_what_a_network_takes_follows_from_the_bags_of_its_training() -> None:
     task = collected(2, [3, 5], Binary(("no", "yes")))
-    varying = interface_of(task, True, False, ["price", "weight"], "basket")
+    varying = interface_of(task, True, False, plain(["price", "weight"]), "basket")
     assert (varying.fewest, varying.most, varying.bag, varying.channels) == (0, 5, "basket", ["price", "weight"])
     fixed = interface_of(GaussianVariance(), False, False)
     assert (fixed.fewest, fixed.most, fixed.bag, fixed.channels[-1]) == (10, 10, "bag", "channel 4")
