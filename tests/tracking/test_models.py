@@ -258,14 +258,17 @@ def test_the_example_is_of_small_bags_and_has_a_mask_where_sizes_vary() -> None:
     assert example_of(Maximum()).mask is not None
     assert example_of(GaussianVariance()).mask is None
     frame = frame_of(example, interface())
+    assert frame["bag"].tolist() == [0, 1, 1]
+    np.testing.assert_array_equal(frame[["u", "v", "w"]], example.x[example.mask])
+
+
+def test_the_example_has_texts_and_gaps_as_the_file_of_training() -> None:
     mixed = Encoding([Column("u", lacks=True), Column("kind", ["food", "toy"])], "mean")
     objects = torch.tensor([[[5.0, 0, 1, 0]], [[2, 1, 0, 1]]])
     as_file = frame_of(Bags(objects, torch.zeros(2, 1)), interface_of(Maximum(), True, True, mixed))
     assert as_file["kind"].tolist() == ["food", "toy"]
     assert as_file["u"].tolist()[0] == 5
     assert as_file["u"].isna().tolist() == [False, True]
-    assert frame["bag"].tolist() == [0, 1, 1]
-    np.testing.assert_array_equal(frame[["u", "v", "w"]], example.x[example.mask])
 
 
 def test_what_a_network_takes_follows_from_the_bags_of_its_training() -> None:
