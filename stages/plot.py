@@ -1,73 +1,29 @@
 """plot: what all runs gave → results/{summary,comparisons,loss}.csv, figures/*.{png,svg} and metrics/*.json"""
 
-import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from permset.config.experiment import Params, load_params
-from permset.evaluation.comparisons import REGION, Comparison, both_ways, comparisons, region_of_errors
-from permset.evaluation.intervals import Scores, shortfalls
+from permset.evaluation.comparisons import REGION, Comparison, comparisons, region_of_errors
+from permset.evaluation.intervals import Scores
+from permset.evaluation.summary import COLUMNS, against_best
 from permset.figures import training as plots
 from permset.figures.bags import batch_figure, digits_figure
 from permset.figures.calibration import calibration_figure
 from permset.figures.looks import Look, looks
 from permset.figures.names import names, plain
 from permset.figures.runs import accuracy_figure, invariance_figure
-from permset.figures.styles import FORMATS, LABELS, save
+from permset.figures.styles import LABELS
 from permset.store.arrays import some_bags
-from permset.store.files import intact, is_present, keep_only, write
+from permset.store.figures import write_figures
+from permset.store.files import intact, is_present, keep_only
 from permset.store.tables import read_curves, read_history, read_json, write_csv, write_json
 from stages import run
 
-FIGURES = Path("results/figures")
 METRICS = Path("results/metrics")
-SUMMARY = [
-    "run",
-    "task",
-    "model",
-    "num_params",
-    "training_gflop",
-    "bag_kflop",
-    "num_seeds",
-    "validation",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "behind",
-    "behind_low",
-    "behind_high",
-    "majority",
-    "balanced_accuracy",
-    "auc",
-    "calibration_error",
-    "calibration_error_scaled",
-    "temperature",
-    "posterior_error",
-    "posterior_error_scaled",
-    "mae",
-    "mae_low",
-    "mae_high",
-    "rmse",
-    "r2",
-    "targets",
-    "loss",
-    "bayes_accuracy",
-    "regret",
-    "invariance_float64",
-    "invariance_float32",
-    "invariance_symmetric",
-    "invariance_bags",
-    "invariance_smallest",
-    "invariance_largest",
-    "group",
-    "verdict",
-    "warning",
-]
 
 
 def plot() -> None:
@@ -78,13 +34,14 @@ def plot() -> None:
         for name, chosen in params.runs.items()
         if is_present(Path(f"results/evaluate/{name}.json"))
     ]
-    tasks = dict.fromkeys(row["task"] for row in rows)
-    by_task = {task: [row for row in rows if row["task"] == task] for task in tasks}
-    pairs = [(task, *pair) for task, of_task in by_task.items() for pair in compare(task, of_task)]
+    arrays = {row["run"]: read_scores(row["run"]) for row in rows}
+    by_task, pairs = {}, []
+    for task in dict.fromkeys(row["task"] for row in rows):
+        by_task[task], compared = compare(task, [row for row in rows if row["task"] == task], arrays)
+        pairs += [(task, *pair) for pair in compared]
     write_csv(Path("results/comparisons.csv"), ["task", *Comparison._fields], pairs)
-    for row in rows:
-        row["targets"] = "; ".join(_errors(name, of_target) for name, of_target in row.get("targets", {}).items())
-    write_csv(Path("results/summary.csv"), SUMMARY, ([row.get(column) for column in SUMMARY] for row in rows))
+    standing = {row["run"]: row for of_task in by_task.values() for row in of_task}
+    write_summary([standing[row["run"]] for row in rows])
     write_metrics(rows)
     histories = {row["run"]: read_history(Path(f"results/train/{row['run']}.csv")) for row in rows}
     losses = {
@@ -95,41 +52,25 @@ def plot() -> None:
     known: dict[str, Look] = {}
     for of_task in by_task.values():
         known |= looks({row["run"]: params.run(row["run"]).model_dump() for row in of_task})
-    points = (
-        (params.run(name).task, name, *point, known[name].colour, known[name].dashes)
-        for name, curve in losses.items()
-        for point in zip(*curve, strict=True)
-    )
-    write_csv(Path("results/loss.csv"), ["task", "run", *plots.LossCurve._fields, "colour", "dashes"], points)
+    write_losses(params, losses, known)
     figures: dict[str, Figure] = {}
     for task, of_task in by_task.items():
-        figures |= task_figures(params, task, of_task, losses, known)
-    files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
-    for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
-        write(FIGURES / name, partial(save, figure))
-    keep_only(FIGURES, files)
+        figures |= task_figures(params, task, of_task, arrays, losses, known)
+    write_figures(Path("results/figures"), figures)
 
 
-def compare(task: str, rows: list[dict[str, Any]]) -> list[Comparison]:
-    """Every pair of runs of a task; adds to each run what it is against the best one, and by how much it falls short.
-
-    All are tested on the same bags.
-    """
-    left = {row["run"]: read_scores(row["run"]) for row in rows}
-    scores = {
-        name: Scores(arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"]))
-        for name, arrays in left.items()
-    }
+def compare(
+    task: str, rows: list[dict[str, Any]], arrays: dict[str, dict[str, np.ndarray]]
+) -> tuple[list[dict[str, Any]], list[Comparison]]:
+    """The rows of a task's runs with their standing, and every pair of them. All are tested on the same bags."""
+    scores = {row["run"]: scores_in(arrays[row["run"]]) for row in rows}
     more_is_better = rows[0]["score"] == "accuracy"
     pairs = comparisons(scores, REGION if more_is_better else read_region(task), more_is_better)
-    chances = both_ways({(pair.run, pair.other): pair.chances for pair in pairs})
-    gaps = shortfalls(scores, more_is_better)
-    best = max(rows, key=lambda row: row[row["score"]] * (1 if more_is_better else -1))["run"]
-    for row in rows:
-        gap = (None if math.isnan(end) else end for end in gaps[row["run"]])
-        row["behind"], row["behind_low"], row["behind_high"] = gap
-        row["against_best"] = None if row["run"] == best else chances[row["run"], best].verdict
-    return pairs
+    return against_best(rows, scores, pairs), pairs
+
+
+def scores_in(arrays: dict[str, np.ndarray]) -> Scores:
+    return Scores(arrays["values"], arrays["shared"], float(arrays["unexplained"]), float(arrays["overlap"]))
 
 
 def read_region(task: str) -> float:
@@ -145,6 +86,24 @@ def read_scores(run: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
+def write_summary(rows: list[dict[str, Any]]) -> None:
+    table = []
+    for row in rows:
+        targets = "; ".join(_errors(name, errors) for name, errors in row.get("targets", {}).items())
+        table.append([(row | {"targets": targets}).get(column) for column in COLUMNS])
+    write_csv(Path("results/summary.csv"), COLUMNS, table)
+
+
+def write_losses(params: Params, losses: dict[str, plots.LossCurve], known: dict[str, Look]) -> None:
+    """Of all runs, with their looks, for DVC's plots."""
+    points = (
+        (params.run(name).task, name, *point, known[name].colour, known[name].dashes)
+        for name, curve in losses.items()
+        for point in zip(*curve, strict=True)
+    )
+    write_csv(Path("results/loss.csv"), ["task", "run", *plots.LossCurve._fields, "colour", "dashes"], points)
+
+
 def write_metrics(rows: list[dict[str, Any]]) -> None:
     """The score of each run, for DVC, whose tables have a row for each file and a column for each name in them."""
     scores = {f"{row['run']}.json": {row["score"]: float(f"{row[row['score']]:.4g}")} for row in rows}
@@ -154,7 +113,12 @@ def write_metrics(rows: list[dict[str, Any]]) -> None:
 
 
 def task_figures(
-    params: Params, task: str, rows: list[dict[str, Any]], losses: dict[str, plots.LossCurve], known: dict[str, Look]
+    params: Params,
+    task: str,
+    rows: list[dict[str, Any]],
+    arrays: dict[str, dict[str, np.ndarray]],
+    losses: dict[str, plots.LossCurve],
+    known: dict[str, Look],
 ) -> dict[str, Figure]:
     bags, y, known_names = some_bags(Path(f"data/{task}.npz"), params.plots.batch_sets)
     named = names({row["run"]: params.run(row["run"]).model_dump() for row in rows})
@@ -166,7 +130,7 @@ def task_figures(
         f"batch_{task}": digits_figure(bags, y) if of_digits else batch_figure(bags, y, known_names, plain(task)),
     }
     if rows[0].get("calibration_error") is not None:
-        bins = {row["run"]: read_scores(row["run"]) for row in rows}
+        bins = {row["run"]: arrays[row["run"]] for row in rows}
         errors = {row["run"]: (row["calibration_error"], row["calibration_error_scaled"]) for row in rows}
         figures[f"calibration_{task}"] = calibration_figure(bins, errors, named, known)
     named = {run: name for run, name in named.items() if run in losses}

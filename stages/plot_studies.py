@@ -1,21 +1,17 @@
 """plot_studies: what all studies gave → results/study_figures/*.{png,svg}"""
 
-from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from permset.config.experiment import load_params
 from permset.figures.looks import Look, looks
 from permset.figures.names import names, with_settings
 from permset.figures.studies import study_curves_figure, study_figure
-from permset.figures.styles import FORMATS, save
-from permset.store.files import is_present, keep_only, write
+from permset.store.figures import write_figures
+from permset.store.files import is_present
 from permset.store.tables import read_csv, read_json
 from stages import run
-
-FIGURES = Path("results/study_figures")
 
 
 def plot_studies() -> None:
@@ -49,10 +45,7 @@ def plot_studies() -> None:
             figures[f"{name}_curves"] = study_curves_figure(
                 curves, study.axis, {run: named[run] for run in tasks}, unit
             )
-    files = {f"{name}.{kind}": figure for name, figure in figures.items() for kind in FORMATS}
-    for name, figure in tqdm(files.items(), desc="figures", leave=None, disable=None):  # None shows it on a terminal
-        write(FIGURES / name, partial(save, figure))
-    keep_only(FIGURES, files)
+    write_figures(Path("results/study_figures"), figures)
 
 
 if __name__ == "__main__":

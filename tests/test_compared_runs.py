@@ -1,4 +1,4 @@
-"""What the stage `plot` says of the runs of a task, from the scores that `evaluate` left."""
+"""What the stage `plot` takes for a difference that matters, from the scores that `evaluate` left."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.plot import compare
+from stages.plot import compare, read_scores
 
 
 @pytest.fixture
@@ -25,22 +25,17 @@ def rows_of(score: str, **values: list[float]) -> list[dict[str, Any]]:
     return [{"run": run, "score": score, score: float(np.mean(of_folds))} for run, of_folds in values.items()]
 
 
-def against(rows: list[dict[str, Any]]) -> dict[str, str | None]:
-    return {row["run"]: row["against_best"] for row in rows}
-
-
-def test_each_run_is_compared_with_the_best(folder: Path) -> None:
-    rows = rows_of("accuracy", far=[0.5, 0.51, 0.5], near=[0.695, 0.7, 0.7], best=[0.7, 0.7, 0.7], wide=[0.9, 0.3, 0.6])
-    pairs = compare("task", rows)
-    assert against(rows) == {"far": "worse", "near": "equal", "best": None, "wide": "undecided"}
-    assert [row["behind"] for row in rows] == pytest.approx([0.59 / 3, 0.005 / 3, 0, 0.1])
-    assert len(pairs) == 6
+def test_a_point_of_accuracy_is_a_difference_that_matters(folder: Path) -> None:
+    rows = rows_of("accuracy", best=[0.7, 0.7, 0.7], near=[0.695, 0.7, 0.7], far=[0.5, 0.51, 0.5])
+    rows, pairs = compare("task", rows, {row["run"]: read_scores(row["run"]) for row in rows})
+    assert [row["against_best"] for row in rows] == [None, "equal", "worse"]
     assert {pair.region for pair in pairs} == {0.01}
+    assert len(pairs) == 3
 
 
 def test_errors_are_compared_with_the_error_of_the_best_constant_answer(folder: Path) -> None:
     np.savez("data/task.npz", y=np.array([[0.0], [100.0], [200.0]]))
     rows = rows_of("mae", best=[1.0, 1.0, 1.1], near=[1.5, 1.5, 1.6], far=[2.0, 2.0, 2.1])
-    pairs = compare("task", rows)
-    assert against(rows) == {"best": None, "near": "equal", "far": "worse"}
+    rows, pairs = compare("task", rows, {row["run"]: read_scores(row["run"]) for row in rows})
+    assert [row["against_best"] for row in rows] == [None, "equal", "worse"]
     assert pairs[0].region == pytest.approx(2 / 3)

@@ -19,7 +19,7 @@ from permset.evaluation.intervals import Scores
 
 Verdict = Literal["better", "equal", "worse", "undecided"]
 REGION = 0.01
-"""difference below which two runs are practically equal: a point of accuracy; see `region` for errors"""
+"""difference below which two runs are practically equal: a point of accuracy; see `region_of_errors` for errors"""
 SURE = 0.95
 """least chance of what is said"""
 

@@ -1,7 +1,7 @@
 """The full tables of the report."""
 
+from permset.evaluation.summary import COLUMNS
 from permset.report.tables import columns, measured_on, subscripted
-from stages.plot import SUMMARY
 
 ROW = {"mae": "", "bayes_accuracy": "1.0", "invariance_bags": "200", "verdict": "invariant", "group": "C_10"}
 
@@ -15,7 +15,7 @@ def test_a_table_says_on_how_many_bags_and_of_which_sizes_invariance_was_measure
     assert columns([ROW])["measured on"](sizes(10, 10, 200)) == "200 bags of 10"
     assert measured_on(sizes(2, 40)) == "92 bags of 2 to 40 objects"
     assert measured_on(sizes(500, 500, 1)) == "1 bag of 500"
-    assert {f"invariance_{name}" for name in ("bags", "smallest", "largest")} <= set(SUMMARY)
+    assert {f"invariance_{name}" for name in ("bags", "smallest", "largest")} <= set(COLUMNS)
 
 
 def test_calibration_is_shown_as_trained_and_scaled_where_it_was_measured() -> None:
@@ -26,7 +26,7 @@ def test_calibration_is_shown_as_trained_and_scaled_where_it_was_measured() -> N
     row |= {"posterior_error": "0.2", "posterior_error_scaled": "0.1"}
     assert columns([row])["posterior error (scaled)"](row) == "0.2000 (0.1000)"
     assert not any("scaled" in title for title in columns([ROW]))
-    assert {name for name in row if name.startswith(("calibration", "posterior"))} <= set(SUMMARY)
+    assert {name for name in row if name.startswith(("calibration", "posterior"))} <= set(COLUMNS)
 
 
 def test_a_verdict_names_its_group_as_mathematicians_write_it() -> None:

@@ -1,0 +1,40 @@
+"""Where each run of a task stands against the best one."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from permset.evaluation.comparisons import comparisons
+from permset.evaluation.intervals import Scores
+from permset.evaluation.summary import against_best
+
+
+def standing(score: str, region: float, **values: list[float]) -> dict[str, dict[str, Any]]:
+    """Of runs on folds, of which each has such a score."""
+    rows = [{"run": run, "score": score, score: float(np.mean(of_folds))} for run, of_folds in values.items()]
+    scores = {run: Scores(np.array(of_folds), np.empty(0), 0.0, 0.1) for run, of_folds in values.items()}
+    pairs = comparisons(scores, region, more_is_better=score == "accuracy")
+    return {row["run"]: row for row in against_best(rows, scores, pairs)}
+
+
+def test_each_run_is_compared_with_the_most_accurate_one() -> None:
+    far, near, wide = [0.5, 0.51, 0.5], [0.695, 0.7, 0.7], [0.9, 0.3, 0.6]
+    rows = standing("accuracy", 0.01, far=far, near=near, best=[0.7, 0.7, 0.7], wide=wide)
+    verdicts = {run: row["against_best"] for run, row in rows.items()}
+    assert verdicts == {"far": "worse", "near": "equal", "best": None, "wide": "undecided"}
+    assert [row["behind"] for row in rows.values()] == pytest.approx([0.59 / 3, 0.005 / 3, 0, 0.1])
+    assert rows["wide"]["behind_low"] < 0.1 < rows["wide"]["behind_high"]
+    assert rows["far"]["accuracy"] == pytest.approx(1.51 / 3)
+
+
+def test_the_best_of_errors_is_the_smallest() -> None:
+    rows = standing("mae", 2 / 3, best=[1.0, 1.0, 1.1], near=[1.5, 1.5, 1.6], far=[2.0, 2.0, 2.1])
+    assert {run: row["against_best"] for run, row in rows.items()} == {"best": None, "near": "equal", "far": "worse"}
+    assert rows["far"]["behind"] == pytest.approx(1)
+
+
+def test_how_far_a_run_falls_short_is_not_known_from_one_fold() -> None:
+    rows = standing("accuracy", 0.01, best=[0.7], other=[0.5])
+    assert (rows["other"]["behind_low"], rows["other"]["behind_high"]) == (None, None)
+    assert rows["other"]["against_best"] == "undecided"
