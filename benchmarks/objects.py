@@ -1,4 +1,7 @@
-"""What leaving each object out costs, beside a plain prediction for the same bags.
+"""What leaving each object out costs, beside a plain prediction for the same bags: in operations and in time.
+
+A network that pools takes each object once, but its part after pooling runs for each object in place of each bag. Where
+that part is the larger one and bags are small, it is what the effects cost.
 
     python -m benchmarks.objects
 
@@ -18,9 +21,12 @@ import stages  # noqa: F401  sets the switches
 from permset.config.networks import ModelParams
 from permset.data.targets import BINARY
 from permset.networks.build import build_model
+from permset.networks.leave_one_out import WithoutEach
 from permset.prediction.ensemble import Ensemble
 from permset.prediction.key_objects import effects
 from permset.reading.portions import Portion
+from permset.symmetry.symmetrizers import SetNetwork
+from permset.training.flops import flops
 from permset.training.stack import stack
 
 NETWORKS, TIMES = 10, 7
@@ -50,6 +56,14 @@ def bags(channels: int, size: int, count: int) -> Portion:
     return Portion(names, objects, np.full(count, size), labels, 1.0)
 
 
+def operations(network: SetNetwork, channels: int, size: int) -> float:
+    """In matrix products, of a bag and all bags that lack one of its objects: how many times those of the bag alone."""
+    bag = torch.zeros(1, size, channels)
+    if WithoutEach.takes(network):
+        return flops(lambda: WithoutEach(network)(bag)) / flops(lambda: network(bag))
+    return 1 + size * flops(lambda: network(bag[:, 1:])) / flops(lambda: network(bag))
+
+
 def seconds(*works: Callable[[], object]) -> list[float]:
     """The least time of each; they take turns, so that what else the machine does is the same for all."""
     times: list[list[float]] = [[] for _ in works]
@@ -66,10 +80,10 @@ def main() -> None:
     for name, model, channels, size, count in CASES:
         networks, portion = ensemble(model, channels, size), bags(channels, size, count)
         plain, left_out = seconds(partial(networks.readings, portion), partial(effects, networks, portion))
-        of_one = 1e6 / (size * count)
+        of_one, more = 1e6 / (size * count), operations(networks.network, channels, size)
         print(
             f"{name}, {channels} channels, bags of {size}: {plain * of_one:.1f} µs an object, and with the effects "
-            f"{left_out * of_one:.1f} µs, {left_out / plain:.1f} times as much",
+            f"{left_out * of_one:.1f} µs, {left_out / plain:.1f} times as much for {more:.1f} times the operations",
             flush=True,
         )
 
