@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from permset.config.kinds import PoolingKind
 from permset.data.masks import Mask
@@ -48,7 +49,18 @@ def _outputs(
         return network.in_units(_outputs(network.network, network.standardized(x), mask))
     assert isinstance(network, DeepSet)
     pools = pools_without_each(network.features(x, mask), mask, network.pool.kinds)
-    return torch.cat([network.set(some) for some in pools], -2)
+    return torch.cat([_after_pooling(network.set, some) for some in zip(*pools, strict=True)], -2)
+
+
+def _after_pooling(network: nn.Sequential, pools: Sequence[Float[Tensor, "*batch _"]]) -> Float[Tensor, "*batch _"]:
+    """The first layer takes each kind of pooling by itself, which is faster than to put them side by side."""
+    first, others = network[0], network[1:]
+    assert isinstance(first, nn.Linear)
+    weights = first.weight.split([some.shape[-1] for some in pools], -1)
+    x = F.linear(pools[0], weights[0], first.bias)
+    for some, weight in zip(pools[1:], weights[1:], strict=True):
+        x = x + F.linear(some, weight)
+    return others(x)
 
 
 class Pools(NamedTuple):
@@ -58,11 +70,11 @@ class Pools(NamedTuple):
     """of each bag without each of its objects"""
 
 
-def pools_without_each(x: Float[Tensor, "*batch n c"], mask: Mask | None, kinds: Sequence[PoolingKind]) -> Pools:
-    """What `Pooling` of these kinds gives, for numbers that are finite, also in the padding."""
+def pools_without_each(x: Float[Tensor, "*batch n c"], mask: Mask | None, kinds: Sequence[PoolingKind]) -> list[Pools]:
+    """What `Pooling` gives of each of these kinds, for numbers that are finite, also in the padding."""
     there = torch.ones_like(x[..., :1]) if mask is None else mask.unsqueeze(-1).to(x)
-    pools = [_pools(x * there, there, kind) for kind in kinds]
-    return Pools(*(torch.cat(some, -1) for some in zip(*pools, strict=True)))
+    x = x * there
+    return [_pools(x, there, kind) for kind in kinds]
 
 
 def _pools(x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"], kind: PoolingKind) -> Pools:

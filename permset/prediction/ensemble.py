@@ -16,8 +16,8 @@ from permset.reading.portions import Portion
 from permset.symmetry.symmetrizers import SetNetwork
 from permset.training.stack import SETS_A_TIME, State, predict
 
-OBJECTS_A_TIME = 20_000
-"""padding included, unless a single bag has more; bounds the memory"""
+OBJECTS_A_TIME = 2_000
+"""padding included, unless a single bag has more; so few that a processor's cache holds the activations of each"""
 
 
 class Readings(NamedTuple):
@@ -44,7 +44,7 @@ class Ensemble:
     def outputs(self, portion: Portion) -> Float[Tensor, "networks sets outputs"]:
         """Of all networks, in float32."""
         found = torch.empty(len(self), len(portion), self.target.outputs)
-        for chosen, bags in batches(portion, OBJECTS_A_TIME):
+        for chosen, bags in batches(portion):
             found[:, chosen] = predict(self.network, self.state, bags.x, bags.mask)[:, : len(chosen)]
         return found
 
@@ -77,7 +77,7 @@ class Ensemble:
                 return numbers
 
 
-def batches(portion: Portion, objects: int) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
+def batches(portion: Portion, objects: int = OBJECTS_A_TIME) -> Iterator[tuple[Int[Tensor, " chosen"], Bags]]:
     """The bags of a portion, padded: which ones they are, and they, first in a batch that empty bags fill up.
 
     A batch has at most so many objects, padding included, or one bag.

@@ -18,9 +18,6 @@ from permset.training.stack import predict
 NUMBERS = 4_000_000
 """in bags that each lack an object, unless a single one has more: what memory holds at once"""
 
-OBJECTS_A_TIME = 2_000
-"""padding included, unless a single bag has more; so few that a processor's cache holds what is pooled of each"""
-
 
 class Effects(NamedTuple):
     """Of each object of a portion, in their order there: what is said of its bag, less what is said without it."""
@@ -96,7 +93,7 @@ def _of_places(
     state = {f"network.{name}": value for name, value in ensemble.state.items()}
     starts = torch.from_numpy(np.cumsum(portion.sizes) - portion.sizes)
     first, last = (torch.empty(len(ensemble), len(many), numbers) for many in (portion, portion.objects))
-    for chosen, bags in batches(portion, OBJECTS_A_TIME):
+    for chosen, bags in batches(portion):
         assert bags.mask is not None
         values = predict(network, state, bags.x, bags.mask).unflatten(-1, (-1, numbers))
         first[:, chosen] = values[:, : len(chosen), 0]

@@ -37,7 +37,7 @@ def test_the_shape_in_which_a_bag_is_taken_follows_from_its_size(monkeypatch: py
 
     monkeypatch.setattr("permset.prediction.ensemble.predict", spy)
     ensemble("pooled", BINARY).outputs(portion([17, 9, 2, 9, 0, 3000]))
-    assert sorted(shapes) == [(6, 3072), (200, 1), (200, 2), (200, 10), (200, 20)]
+    assert sorted(shapes) == [(1, 3072), (100, 20), (200, 1), (200, 2), (200, 10)]
 
 
 def test_each_network_is_read_at_its_own_temperature() -> None:
