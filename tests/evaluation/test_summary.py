@@ -4,10 +4,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from permset.config.experiment import CertificateParams
+from permset.data.bags import Bags
+from permset.data.targets import BINARY, Real
+from permset.evaluation.calibration import calibration
+from permset.evaluation.certificate import certified
 from permset.evaluation.comparisons import comparisons
 from permset.evaluation.intervals import Scores
-from permset.evaluation.summary import against_best
+from permset.evaluation.metrics import measure
+from permset.evaluation.summary import COLUMNS, against_best
+
+OF_THE_RUN = {"run", "task", "model", "num_params", "training_gflop", "bag_kflop", "validation"}
+OF_THE_TABLE = {"majority", "targets", "warning"}
+LIMITS = CertificateParams(objects=100, permutations=2, shown=1, seed=0, invariant=1e-12, approximate=0.1)
 
 
 def standing(score: str, region: float, **values: list[float]) -> dict[str, dict[str, Any]]:
@@ -38,3 +49,20 @@ def test_how_far_a_run_falls_short_is_not_known_from_one_fold() -> None:
     rows = standing("accuracy", 0.01, best=[0.7], other=[0.5])
     assert (rows["other"]["behind_low"], rows["other"]["behind_high"]) == (None, None)
     assert rows["other"]["against_best"] == "undecided"
+
+
+def test_every_column_has_the_name_of_something_that_is_measured() -> None:
+    x = torch.randn(40, 3, 1, generator=torch.Generator().manual_seed(0))
+    outputs, labels = x.sum(-2), (x.sum(-2) > 0).float()
+    tested, truth = [(outputs, labels), (2 * outputs, labels)], torch.sigmoid(outputs[:, 0])
+    limits = certified("sums", lambda size: None, lambda x: x.sum(-2)[None], [Bags(x, labels)], LIMITS)
+    measured = [
+        measure(tested, BINARY, bayes_accuracy=1.0),
+        measure(tested, Real(1)),
+        calibration(tested, tested, BINARY, posterior=truth)[0],
+        limits,
+        standing("accuracy", 0.01, one=[0.5, 0.6], other=[0.7, 0.7])["one"],
+    ]
+    assert set(COLUMNS) - OF_THE_RUN - OF_THE_TABLE <= set().union(*measured)
+    assert set(COLUMNS) >= OF_THE_RUN | OF_THE_TABLE
+    assert len(set(COLUMNS)) == len(COLUMNS)
