@@ -23,9 +23,14 @@ def test_no_mutation_has_another_outcome(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_seed_gives_the_same_mutations() -> None:
-    npz = {"npz": KINDS["npz"]}
-    assert fuzz(1, COUNT, npz) == fuzz(1, COUNT, npz)
-    assert fuzz(1, COUNT, npz) != fuzz(2, COUNT, npz)
+    def mutations(seed: int) -> list[bytes]:
+        seen: list[bytes] = []
+        fuzz(seed, COUNT, {"npz": replace(KINDS["npz"], read=lambda path: seen.append(path.read_bytes()))})
+        return seen
+
+    assert len(mutations(1)) == COUNT
+    assert mutations(1) == mutations(1)
+    assert mutations(1) != mutations(2)
 
 
 @pytest.mark.parametrize(
