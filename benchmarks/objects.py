@@ -59,9 +59,10 @@ def bags(channels: int, size: int, count: int) -> Portion:
 def operations(network: SetNetwork, channels: int, size: int) -> float:
     """In matrix products, of a bag and all bags that lack one of its objects: how many times those of the bag alone."""
     bag = torch.zeros(1, size, channels)
+    of_bag = flops(lambda: network(bag))
     if WithoutEach.takes(network):
-        return flops(lambda: WithoutEach(network)(bag)) / flops(lambda: network(bag))
-    return 1 + size * flops(lambda: network(bag[:, 1:])) / flops(lambda: network(bag))
+        return flops(lambda: WithoutEach(network)(bag)) / of_bag
+    return 1 + size * flops(lambda: network(bag[:, 1:])) / of_bag
 
 
 def seconds(*works: Callable[[], object]) -> list[float]:
