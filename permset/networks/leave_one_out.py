@@ -124,7 +124,7 @@ def _log_sum_exps(x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n
 
 
 class _Top(NamedTuple):
-    """Where the largest is, by numbers: choices by truth values would take five times as long."""
+    """Where the largest is, by numbers: truth values would take five times as long."""
 
     x: Float[Tensor, "*batch n c"]
     """far below all objects in the padding"""
@@ -139,7 +139,7 @@ class _Top(NamedTuple):
     def of(cls, x: Float[Tensor, "*batch n c"], there: Float[Tensor, "*batch n 1"]) -> "_Top":
         x, size = x - LARGE * (1 - there), there.sum(-2, keepdim=True)
         largest = x.amax(-2, keepdim=True)
-        is_largest = (x == largest).to(x)
+        is_largest = (x - largest).sign_().add_(1)
         second = x.sub(is_largest, alpha=LARGE).amax(-2, keepdim=True)
         second = torch.where(is_largest.sum(-2, keepdim=True) > 1, largest, second)
         return cls(x, is_largest, torch.where(size > 0, largest, 0.0), torch.where(size > 1, second, 0.0))

@@ -70,7 +70,7 @@ class Ensemble:
             numbers = numbers / self.temperatures[:, None, None].numpy()
         match self.target:
             case Binary():
-                return _softmax(np.concatenate([np.zeros_like(numbers), numbers], -1))
+                return _shares_of_two(numbers)
             case Classes():
                 return _softmax(numbers)
             case _:
@@ -111,6 +111,13 @@ def _softmax(logits: Float[np.ndarray, "*shape classes"]) -> Float[np.ndarray, "
     """By numpy: torch's exponential has other bits at the end of an array than within it."""
     shares = np.exp(logits - logits.max(-1, keepdims=True))
     return shares / shares.sum(-1, keepdims=True)
+
+
+def _shares_of_two(logits: Float[np.ndarray, "*shape 1"]) -> Float[np.ndarray, "*shape 2"]:
+    """As `_softmax` of zero and the logit, to the bit, with one exponential and no sums along an axis of two."""
+    odds = np.exp(-np.abs(logits))
+    less, more = odds / (1 + odds), 1 / (1 + odds)
+    return np.concatenate([np.where(logits > 0, less, more), np.where(logits > 0, more, less)], -1)
 
 
 def _logarithm(shares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

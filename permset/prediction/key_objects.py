@@ -47,9 +47,11 @@ def effects(ensemble: Ensemble, portion: Portion) -> Effects:
     """Every object is left out once. What is left of a bag of one object is an empty bag."""
     bag_of = np.repeat(np.arange(len(portion)), portion.sizes)
     whole, without_each = map(ensemble.meant, outputs(ensemble, portion))
-    changes = whole[:, bag_of] - without_each
     if not isinstance(ensemble.target, Real):
-        changes = changes[:, np.arange(len(bag_of)), whole.mean(0).argmax(1)[bag_of], None]
+        likeliest = whole.mean(0).argmax(1)
+        whole = whole[:, np.arange(len(whole[0])), likeliest, None]
+        without_each = without_each[:, np.arange(len(bag_of)), likeliest[bag_of], None]
+    changes = whole[:, bag_of] - without_each
     attention = None
     if has_attention(ensemble):
         _, weights = _of_places(ensemble, AttentionWeights(ensemble.network), portion, 1)

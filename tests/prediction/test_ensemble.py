@@ -99,6 +99,13 @@ def test_the_mean_and_the_spread_are_over_the_networks(target: Target) -> None:
     assert np.isnan(ensemble("pooled", target, networks=1).readings(bags).spread).all(), "one network has no spread"
 
 
+def test_one_logit_is_read_as_two_classes_would_be_to_the_last_bit() -> None:
+    logit = torch.tensor([0.0, 1.0, -1.0, 1e-7, -30.0, 30.0, 800.0, -800.0, 3e38]).view(1, -1, 1)
+    found = ensemble("pooled", BINARY).meant(logit)
+    np.testing.assert_array_equal(found, ensemble("pooled", Classes(2)).meant(torch.cat([0 * logit, logit], -1)))
+    assert found[0, [5, 6, 7], 1] == pytest.approx([1, 1, 0], abs=1e-12)
+
+
 def test_the_mean_can_be_scored_like_the_outputs_of_one_network() -> None:
     mean = np.array([[0.25, 0.75], [1.0, 0.0], [0.0, 1.0]])
     outputs = ensemble("pooled", BINARY).as_outputs(Readings(mean, mean))
