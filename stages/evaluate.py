@@ -15,6 +15,7 @@ from permset.evaluation.bayes import bayes_loss, posterior
 from permset.evaluation.calibration import calibration
 from permset.evaluation.certificate import certified, example, show_permutations
 from permset.evaluation.metrics import measure, scores
+from permset.evaluation.monotonicity import monotonicity
 from permset.networks.networks import count_params
 from permset.store.arrays import read_bags, read_model, write_arrays
 from permset.store.tables import read_curves, write_csv, write_json
@@ -71,6 +72,8 @@ def evaluate(name: str) -> None:
     if metrics["warning"]:
         print(f"{name}: warning: {metrics['warning']}")
     metrics |= {"score": task.target.score_name, "loss_name": task.target.loss_name}
+    if task.target.outputs == 1:  # Which of several outputs were not to fall?
+        certificate |= monotonicity(name, network.claims_monotone, outputs, portions, limits)
     write_json(Path(f"results/evaluate/{name}.json"), {name: {**metrics, **certificate}})
 
 

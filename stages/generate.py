@@ -6,7 +6,6 @@ import numpy as np
 
 from permset.config.data import DigitsParams
 from permset.config.experiment import load_params
-from permset.data.randomness import generator
 from permset.data.splits import roles
 from permset.data.tasks import build_task, digits
 from permset.store.arrays import write_bags, write_collection
@@ -24,7 +23,7 @@ def generate(name: str) -> None:
         arrays = {"objects": objects, "sizes": sizes, "y": y, "roles": split}
         write_collection(path, arrays | {kind: np.array(words) for kind, words in names.items()})
         return
-    bags = build_task(params).sample(params.test_sets, generator(params.test_seed, "test"))
+    bags = build_task(params).test_set()
     write_bags(path, bags.x.numpy(), bags.y.numpy(), None if bags.mask is None else bags.mask.numpy())
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from permset.report import mil_tests
 from permset.report.comparisons import pairs_of
 from permset.report.findings import decay, findings
-from permset.report.tables import by_task, markdown, published
+from permset.report.tables import by_task, markdown, markdown_table, published
 from permset.store.files import write
 from permset.store.tables import read_csv
 from stages import run
@@ -20,7 +21,10 @@ def readme() -> None:
     said = "".join(f"- {finding.sentence}\n" for finding in findings(by_task(runs), pairs))
     fill(Path("README.md"), {"headline": headline, "findings": said, "results": markdown(runs)})
     papers = read_csv(Path("published/results/comparison.csv"), "compare")
-    fill(Path("docs/published.md"), {"published": published(papers), "decay": f"{decay(papers)}\n"})
+    tests = read_csv(Path("published/results/mil_tests.csv"), "examine")
+    texts = {"published": published(papers), "decay": f"{decay(papers)}\n"}
+    texts |= {"mil_tests": markdown_table(*mil_tests.table_of(tests)), "passing": f"{mil_tests.told(tests)}\n"}
+    fill(Path("docs/published.md"), texts)
 
 
 def fill(page: Path, tables: dict[str, str]) -> None:

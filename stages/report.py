@@ -22,13 +22,15 @@ def report() -> None:
     tables = {name: Path(f"results/studies/{name}.csv") for name in params.studies}
     studies = {name: read_csv(path, f"study@{name}") for name, path in tables.items() if is_present(path)}
     # No dependency of the stage in studies/dvc.yaml: DVC would run the published pipeline anew before each report.
-    papers = Path("published/results/comparison.csv")
-    published = read_csv(papers, "compare") if papers.is_file() else []
+    tables_of_papers = (Path(f"published/results/{name}.csv") for name in ("comparison", "mil_tests"))
+    published, mil_tests = (read_csv(path, "plot") if path.is_file() else [] for path in tables_of_papers)
     figures = Path("results/figures"), Path("results/study_figures")
     answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}
     predictions = {name: read_json(path, f"predict@{name}")[name] for name, path in answers.items() if is_present(path)}
     objects = {name: key_objects(name) for name in predictions if params.predictions[name].objects}
-    page = render(params, summary, comparisons, permutations, studies, published, *figures, predictions, objects)
+    page = render(
+        params, summary, comparisons, permutations, studies, published, mil_tests, *figures, predictions, objects
+    )
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, SetSize, Strict, one_or_several
-from permset.config.kinds import Missing, RealLoss, TargetKind
+from permset.config.kinds import MILTestKind, Missing, RealLoss, TargetKind
 from permset.config.mistakes import show
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
@@ -72,6 +72,22 @@ class MaximumParams(DrawnParams):
     high: Positive
     """numbers are uniform in [0, high]"""
     loss: RealLoss
+
+
+class MILTestParams(DrawnParams):
+    """Bags in which objects of a concept decide; test bags break a rule that holds by chance in those of training."""
+
+    target: ClassVar[TargetKind] = "binary"
+    set_size: ClassVar[None] = None
+    """bags of training and of the test have their own sizes"""
+
+    kind: Literal["mil_test"]
+    test: MILTestKind
+    """which of the three of Raff & Holt (2023, arXiv:2310.17867)"""
+    channels: Count
+    """numbers an object"""
+    background: Count
+    """most objects in a bag that do not matter; 1, …, background are equally likely"""
 
 
 class AnySplitParams(Strict):
@@ -209,10 +225,13 @@ class CsvParams(FileParams):
 
 
 TaskParams = Annotated[
-    UnitSumParams | GaussianVarianceParams | MaximumParams | DigitsParams, Field(discriminator="kind")
+    UnitSumParams | GaussianVarianceParams | MaximumParams | MILTestParams | DigitsParams,
+    Field(discriminator="kind"),
 ]
 BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]
-AnySource = UnitSumParams | GaussianVarianceParams | MaximumParams | DigitsParams | NpzParams | CsvParams
+AnySource = (
+    UnitSumParams | GaussianVarianceParams | MaximumParams | MILTestParams | DigitsParams | NpzParams | CsvParams
+)
 
 
 def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:

@@ -5,6 +5,10 @@ from typing import Literal
 Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
 PoolingKind = Literal["sum", "mean", "max", "min", "lse", "attention"]
 Statistic = Literal["mean", "min", "max"]
+Presence = Literal["max", "sum"]
+"""whether there is an object of a concept, or how many there are"""
+Increasing = Literal["tanh", "relu", "none"]
+"""activations that never fall"""
 SetNormKind = Literal["none", "set"]
 LayerNormKind = Literal["none", "layer"]
 Channels = Literal["scaled", "mean", "sum"]
@@ -15,6 +19,8 @@ Averaged = Literal["logits", "probabilities"]
 TargetKind = Literal["binary", "classes", "real"]
 Missing = Literal["refuse", "mean"]
 """what becomes of a number, or a text, that an object lacks; see permset/reading/encoding.py"""
+MILTestKind = Literal["one_concept", "two_concepts", "false_frequency"]
+"""see permset/data/mil_tests.py"""
 RealLoss = Literal["squared", "absolute"]
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]

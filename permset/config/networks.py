@@ -10,9 +10,11 @@ from permset.config.kinds import (
     Activation,
     Averaged,
     Channels,
+    Increasing,
     LayerNormKind,
     Order,
     PoolingKind,
+    Presence,
     SetNormKind,
     Statistic,
 )
@@ -67,6 +69,21 @@ class DeepSetParams(Strict):
     """of the objects' features; several kinds side by side"""
     norm: SetNormKind = "none"
     """before each activation of the element-wise network: over all objects and features of a bag"""
+
+
+class MonotoneParams(Strict):
+    """set(pool(sigmoid(element(x)))) whose outputs never fall when an object is added to a bag."""
+
+    kind: Literal["monotone"]
+    element_widths: list[Count]
+    """hidden layers of the element-wise network"""
+    concepts: Count
+    """numbers between 0 and 1 an object, which are pooled"""
+    set_widths: list[Count]
+    """hidden layers of the set-wise network, whose weights are not negative"""
+    element_activation: Activation
+    set_activation: Increasing = "tanh"
+    pooling: Presence
 
 
 class SetTransformerParams(Strict):
@@ -131,7 +148,13 @@ class MultiChannelParams(Strict):
 
 
 ModelParams = Annotated[
-    DeepSetParams | SetTransformerParams | SVMParams | MLPParams | EquivariantParams | MultiChannelParams,
+    DeepSetParams
+    | MonotoneParams
+    | SetTransformerParams
+    | SVMParams
+    | MLPParams
+    | EquivariantParams
+    | MultiChannelParams,
     Field(discriminator="kind"),
 ]
 

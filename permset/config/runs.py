@@ -86,7 +86,7 @@ class RunParams(Strict):
     @property
     def takes_any_set_size(self) -> bool:
         """Whether its network, trained on bags of one size, can be used on others."""
-        by_model = self.model.kind in ("deepset", "set_transformer", "svm") or (
+        by_model = self.model.kind in ("deepset", "monotone", "set_transformer", "svm") or (
             self.model.kind == "equivariant" and self.model.group is None
         )
         return by_model and (self.symmetrizer is None or self.symmetrizer.kind == "canonical")

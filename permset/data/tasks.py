@@ -1,7 +1,6 @@
 """Tasks: generators of bags with their Bayes accuracy, and collections of real bags."""
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,11 +10,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from permset import PermsetError
-from permset.config.data import DrawnParams, GaussianVarianceParams, MaximumParams, UnitSumParams, check_subset_sizes
+from permset.config.data import (
+    DrawnParams,
+    GaussianVarianceParams,
+    MaximumParams,
+    MILTestParams,
+    UnitSumParams,
+    check_subset_sizes,
+)
 from permset.config.kinds import RealLoss
 from permset.data.bags import Bags
-from permset.data.batches import Fixed, Fresh, Split
-from permset.data.randomness import generator as stream
+from permset.data.batches import Split
+from permset.data.drawn import Drawn, alternating
+from permset.data.mil_tests import MILTest
 from permset.data.splits import TEST, TRAINING
 from permset.data.targets import BINARY, Binary, Real, Target
 
@@ -56,34 +63,6 @@ def make_data(
     return x.T.unsqueeze(-1).contiguous(), labels.float().unsqueeze(-1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drawn(ABC):
-    """Bags that are drawn afresh whenever they are needed; the test set has a seed of its own."""
-
-    test_sets: int = 10_000
-    """bags of the test set, which is the same for all networks"""
-    test_seed: int = 0
-    folds: ClassVar[None] = None
-    overlap: ClassVar[float] = 0.0
-    standardize: ClassVar[bool] = False
-    """what is drawn has the units that it was given"""
-
-    @property
-    @abstractmethod
-    def target(self) -> Target: ...
-
-    @abstractmethod
-    def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
-        """So many bags, on the generator's device."""
-
-    def test_set(self) -> Bags:
-        return self.sample(self.test_sets, stream(self.test_seed, "test"))
-
-    def training(self, bags: int | None) -> Fresh | Fixed:
-        """Fresh bags at every step, or a fixed sample of so many."""
-        return Fresh(self.sample) if bags is None else Fixed(self.sample, bags, self.target.alternating)
-
-
 @dataclass(frozen=True)
 class UnitSum(Drawn):
     """The course exercise: tell apart bags by the size of the subset that shares the sum of one."""
@@ -112,10 +91,8 @@ class GaussianVariance(Drawn):
     target: ClassVar[Binary] = BINARY
 
     def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
-        if num_sets < 2 or num_sets % 2:
-            raise PermsetError(f"the number of bags must be even and positive to balance the classes, got {num_sets}")
         device = generator.device
-        labels = torch.arange(num_sets, device=device) % 2
+        labels = alternating(num_sets, device)
         # Not torch.sqrt, whose last bit depends on the processor.
         deviations = torch.tensor([math.sqrt(variance) for variance in self.variances], device=device)[labels]
         x = torch.randn(num_sets, self.set_size, self.channels, generator=generator, device=device)
@@ -197,10 +174,10 @@ class Collected:
         """Not known for collected bags."""
 
 
-Task = UnitSum | GaussianVariance | Maximum | Collected
+Task = UnitSum | GaussianVariance | Maximum | MILTest | Collected
 
 
-def build_task(params: DrawnParams) -> UnitSum | GaussianVariance | Maximum:
+def build_task(params: DrawnParams) -> UnitSum | GaussianVariance | Maximum | MILTest:
     test: dict[str, int] = {"test_sets": params.test_sets, "test_seed": params.test_seed}
     match params:
         case UnitSumParams():
@@ -211,6 +188,8 @@ def build_task(params: DrawnParams) -> UnitSum | GaussianVariance | Maximum:
             )
         case MaximumParams():
             return Maximum(params.set_size, params.high, params.loss, **test)
+        case MILTestParams():
+            return MILTest(params.test, params.channels, params.background, **test)
     raise TypeError(params)
 
 

@@ -47,6 +47,8 @@ COLUMNS = [
     "invariance_largest",
     "group",
     "verdict",
+    "monotonicity",
+    "monotone",
     "warning",
 ]
 

@@ -10,6 +10,7 @@ Entry = Mapping[str, Any]
 MODELS = {
     "equivariant": "Equivariant network",
     "mlp": "MLP",
+    "monotone": "Monotone network",
     "multichannel": "Multichannel network",
     "set_transformer": "Set Transformer",
     "svm": "SVM",
@@ -42,7 +43,7 @@ def kind_of(entry: Entry) -> str:
         return "average" if symmetrizer["kind"] == "sampled_average" else str(symmetrizer["kind"])
     if model["kind"] == "set_transformer" or "attention" in _pooling(model):
         return "attention"
-    return "plain" if model["kind"] in ("mlp", "multichannel") else str(model["kind"])
+    return {"mlp": "plain", "multichannel": "plain", "monotone": "deepset"}.get(model["kind"], str(model["kind"]))
 
 
 def names(entries: Mapping[str, Entry]) -> dict[str, str]:
@@ -114,6 +115,8 @@ def _model(model: Mapping[str, Any]) -> str:
         parts.append("linear elements" if model.get("element_activation") == "none" else "")
         parts.append("" if model.get("norm", "none") == "none" else f"{model['norm']} norm")
         return ", ".join(filter(None, parts))
+    if model["kind"] == "monotone":
+        return f"{MODELS['monotone']}, {model['pooling']} pooling"
     group = model.get("group")
     return MODELS[model["kind"]] + (f" for {_orders(group)}" if group else "")
 

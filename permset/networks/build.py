@@ -14,6 +14,7 @@ from permset.config.networks import (
     GroupParams,
     MLPParams,
     ModelParams,
+    MonotoneParams,
     MultiChannelParams,
     NamedGroupParams,
     SampledAverageParams,
@@ -24,6 +25,7 @@ from permset.config.networks import (
 )
 from permset.data.randomness import generator
 from permset.networks.kernel_machine import KernelMachine
+from permset.networks.monotone import MonotoneSet
 from permset.networks.networks import MLP, DeepSet, EquivariantNetwork, MultiChannelNetwork, SetTransformer
 from permset.networks.standardization import Standardized
 from permset.symmetry.groups import Permutation, PermutationGroup
@@ -70,6 +72,8 @@ def build_network(params: ModelParams, set_size: int, channels: int, outputs: in
     match params:
         case DeepSetParams():
             return DeepSet(channels, **params.model_dump(exclude={"kind"}), outputs=outputs)
+        case MonotoneParams():
+            return MonotoneSet(channels, **params.model_dump(exclude={"kind"}), outputs=outputs)
         case SetTransformerParams():
             return SetTransformer(channels, **params.model_dump(exclude={"kind"}), outputs=outputs)
         case SVMParams():

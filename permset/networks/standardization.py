@@ -51,6 +51,10 @@ class Standardized(SetNetwork):
     def claimed_group(self, set_size: int) -> PermutationGroup | None:
         return self.network.claimed_group(set_size)
 
+    @property
+    def claims_monotone(self) -> bool:
+        return self.network.claims_monotone
+
 
 def unit_of_targets(network: nn.Module, target: Target) -> str | None:
     """The buffer with the deviations of real targets, in whose units errors are minimised, if the network has them.

@@ -17,6 +17,7 @@ from permset.config.data import (
     FoldsParams,
     GaussianVarianceParams,
     MaximumParams,
+    MILTestParams,
     SplitParams,
     UnitSumParams,
 )
@@ -24,7 +25,7 @@ from permset.config.experiment import Params
 from permset.figures.key_objects import KeyBag, key_objects_figure
 from permset.figures.names import plain
 from permset.figures.styles import save
-from permset.report import answers, descriptions
+from permset.report import answers, descriptions, mil_tests
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
@@ -55,6 +56,7 @@ def render(
     permutations: Mapping[str, Rows],
     studies: Mapping[str, Rows],
     published: Rows,
+    tests: Rows,
     figures: Path,
     study_figures: Path,
     predictions: Mapping[str, Mapping[str, Any]],
@@ -78,6 +80,8 @@ def render(
             _task(name, params.task(name), rows, comparisons, permutations, figures) for name, rows in tasks.items()
         ],
         published=Table.of(PUBLISHED, published),
+        mil_tests=Table.of(*mil_tests.table_of(tests)),
+        passing=mil_tests.told(tests),
         predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
         key_objects=[_key_objects(name, bags) for name, bags in key_objects.items() if bags],
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
@@ -132,6 +136,11 @@ def _about(task: AnySource) -> str:
             return (
                 f"Bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
                 f"variance is {task.variances[0]:g} in class 0 and {task.variances[1]:g} in class 1."
+            )
+        case MILTestParams():
+            return (
+                f"Test {plain(task.test)} of multiple-instance learning: bags of objects of {task.channels} channels, "
+                f"of which up to {task.background} do not matter. Bags of the test are unlike those of training."
             )
         case MaximumParams():
             return f"Bags of 1 to {task.set_size} numbers, uniform in [0, {task.high:g}]; the largest is to be found."

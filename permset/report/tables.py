@@ -7,7 +7,7 @@ from functools import partial
 Row = Mapping[str, str]
 Columns = Mapping[str, Callable[[Row], str]]
 """titles, and what gives the cells below them"""
-TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file"}
+TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file", "monotone"}
 # How the titles of the columns start that a small table has.
 SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -46,7 +46,7 @@ def _table(rows: Sequence[Row]) -> str:
     def name(row: Row) -> str:
         return f"**`{row['run']}`**" if row["run"] == best else f"`{row['run']}`"
 
-    return _lines({**small(rows), "run": name}, rows)
+    return markdown_table({**small(rows), "run": name}, rows)
 
 
 def chosen(rows: Sequence[Row]) -> str | None:
@@ -97,9 +97,15 @@ def columns(rows: Sequence[Row]) -> Columns:
         "a bag (kFLOP)": lambda row: three_digits(row["bag_kflop"]),
         **scores,
         "invariance error": lambda row: f"{float(row['invariance_float64']):.1g}",
+        "largest fall": lambda row: f"{float(row['monotonicity']):.1g}" if row["monotonicity"] else "",
         "measured on": measured_on,
-        "verdict": lambda row: f"{row['verdict']} under {subscripted(row['group'])}",
+        "verdict": _verdict,
     }
+
+
+def _verdict(row: Row) -> str:
+    also = ", monotone" if row["monotone"] == "monotone" else ""
+    return f"{row['verdict']} under {subscripted(row['group'])}{also}"
 
 
 def measured_on(row: Row) -> str:
@@ -116,7 +122,7 @@ def subscripted(group: str) -> str:
 
 def published(rows: Sequence[Row]) -> str:
     """The rows of published/results/comparison.csv."""
-    return _lines(PUBLISHED, rows)
+    return markdown_table(PUBLISHED, rows)
 
 
 def are(things: Sequence[object]) -> str:
@@ -144,7 +150,7 @@ def three_digits(value: str) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:g}"
 
 
-def _lines(header: Columns, rows: Sequence[Row]) -> str:
+def markdown_table(header: Columns, rows: Sequence[Row]) -> str:
     rule = ["---" if title in TEXT else "---:" for title in header]
     cells = [[cell(row) for cell in header.values()] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in [list(header), rule, *cells])

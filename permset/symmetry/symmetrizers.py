@@ -46,6 +46,11 @@ class SetNetwork(nn.Module):
         """The group under which outputs are invariant by construction; None where nothing is claimed."""
         return None
 
+    @property
+    def claims_monotone(self) -> bool:
+        """Whether by construction no output falls when an object is added to a bag."""
+        return False
+
 
 class Canonicalization(SetNetwork):
     """f(sort(x)): objects in a canonical order, then any network (Kaba et al. 2023, arXiv:2211.06489, section 3).

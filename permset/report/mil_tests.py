@@ -1,0 +1,61 @@
+"""Which methods pass the tests of multiple-instance learning, as a table and in words."""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+
+from permset.figures.names import plain
+from permset.figures.sentences import listed
+from permset.report.tables import Columns, Row
+
+Tests = Mapping[str, Row]
+"""of one method, its row in published/results/mil_tests.csv for each test"""
+
+
+def by_method(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
+    methods: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        methods.setdefault(row["method"], {})[row["test"]] = row
+    return methods
+
+
+def table_of(rows: Sequence[Row]) -> tuple[Columns, list[Row]]:
+    """A line for each method: the result of each test, and whether no object ever lowered an output when added."""
+    lines = [
+        {"method": plain(method), **{plain(test): _result(row) for test, row in tests.items()}}
+        | {"monotone": "yes" if _is_monotone(tests) else "no"}
+        for method, tests in by_method(rows).items()
+    ]
+    return {title: itemgetter(title) for title in (lines[0] if lines else ())}, lines
+
+
+def told(rows: Sequence[Row]) -> str:
+    """Which methods pass all tests, which fail one, and which are monotone."""
+    methods = by_method(rows)
+    passing = [plain(method) for method, tests in methods.items() if _results(tests) == {"pass"}]
+    failing = [plain(method) for method, tests in methods.items() if "fail" in _results(tests)]
+    monotone = [plain(method) for method, tests in methods.items() if _is_monotone(tests)]
+    return (
+        f"Of {len(methods)} methods, {_number(passing, 'passes', 'pass')} every test, and "
+        f"{_number(failing, 'fails', 'fail')} at least one. {_number(monotone, 'is', 'are').capitalize()} monotone on "
+        "the bags measured: no object lowers an output when it is added."
+    )
+
+
+def _number(methods: Sequence[str], one: str, several: str) -> str:
+    """3 pass (…)"""
+    if not methods:
+        return f"none {one}"
+    return f"{len(methods)} {one if len(methods) == 1 else several} ({listed(methods)})"
+
+
+def _results(tests: Tests) -> set[str]:
+    return {row["result"] for row in tests.values()}
+
+
+def _is_monotone(tests: Tests) -> bool:
+    return all(row["monotone"] == "monotone" for row in tests.values())
+
+
+def _result(row: Row) -> str:
+    mean, low, high = (f"{float(row[f'auc{end}']):.3f}" for end in ("", "_low", "_high"))
+    return f"{row['result']}, {mean} ({low} – {high})"
