@@ -28,9 +28,8 @@ def report() -> None:
     answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}
     predictions = {name: read_json(path, f"predict@{name}")[name] for name, path in answers.items() if is_present(path)}
     objects = {name: key_objects(name) for name in predictions if params.predictions[name].objects}
-    page = render(
-        params, summary, comparisons, permutations, studies, published, mil_tests, *figures, predictions, objects
-    )
+    of_papers = published, mil_tests
+    page = render(params, summary, comparisons, permutations, studies, *of_papers, *figures, predictions, objects)
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

@@ -7,6 +7,7 @@ from permset.figures.names import plain
 from permset.figures.sentences import listed
 from permset.report.tables import Columns, Row
 
+LEARNT = 0.95
 Tests = Mapping[str, Row]
 """of one method, its row in published/results/mil_tests.csv for each test"""
 
@@ -18,26 +19,32 @@ def by_method(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
     return methods
 
 
-def table_of(rows: Sequence[Row]) -> tuple[Columns, list[Row]]:
+def table_of(rows: Sequence[Row]) -> tuple[Columns, Sequence[Row]]:
     """A line for each method: the result of each test, and whether no object ever lowered an output when added."""
-    lines = [
+    lines: list[Row] = [
         {"method": plain(method), **{plain(test): _result(row) for test, row in tests.items()}}
         | {"monotone": "yes" if _is_monotone(tests) else "no"}
         for method, tests in by_method(rows).items()
     ]
-    return {title: itemgetter(title) for title in (lines[0] if lines else ())}, lines
+    columns: Columns = {title: itemgetter(title) for title in (lines[0] if lines else ())}
+    return columns, lines
 
 
 def told(rows: Sequence[Row]) -> str:
-    """Which methods pass all tests, which fail one, and which are monotone."""
+    """Which methods pass all tests, which fail one, which are monotone, and which did not learn what was asked."""
     methods = by_method(rows)
     passing = [plain(method) for method, tests in methods.items() if _results(tests) == {"pass"}]
     failing = [plain(method) for method, tests in methods.items() if "fail" in _results(tests)]
     monotone = [plain(method) for method, tests in methods.items() if _is_monotone(tests)]
+    unlearnt = [
+        f"{plain(row['method'])} on {plain(row['test'])}" for row in rows if float(row["train_accuracy"]) < LEARNT
+    ]
+    trained = f"except for {listed(unlearnt)}" if unlearnt else "for every method and test"
     return (
         f"Of {len(methods)} methods, {_number(passing, 'passes', 'pass')} every test, and "
         f"{_number(failing, 'fails', 'fail')} at least one. {_number(monotone, 'is', 'are').capitalize()} monotone on "
-        "the bags measured: no object lowers an output when it is added."
+        "the bags measured: no object lowers an output when it is added. The accuracy on the last bags of training is "
+        f"{100 * LEARNT:.0f}% or more {trained}."
     )
 
 
