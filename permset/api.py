@@ -1,10 +1,12 @@
 """What you need to use permset in your own code, importable from one place."""
 
 from permset.data.batches import Fixed, Fresh
+from permset.data.mil_tests import MILTest
 from permset.data.randomness import generator
 from permset.data.tasks import GaussianVariance, Maximum, UnitSum, make_data
 from permset.evaluation.certificate import certify
 from permset.evaluation.metrics import measure
+from permset.networks.monotone import MonotoneSet
 from permset.networks.networks import (
     MLP,
     DeepSet,
@@ -39,7 +41,9 @@ __all__ = [
     "GroupAverage",
     "GroupEquivariantLinear",
     "InvariantLinear",
+    "MILTest",
     "Maximum",
+    "MonotoneSet",
     "MultiChannelLinear",
     "MultiChannelNetwork",
     "Permutation",

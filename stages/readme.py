@@ -23,7 +23,10 @@ def readme() -> None:
     papers = read_csv(Path("published/results/comparison.csv"), "compare")
     tests = read_csv(Path("published/results/mil_tests.csv"), "examine")
     texts = {"published": published(papers), "decay": f"{decay(papers)}\n"}
-    texts |= {"mil_tests": markdown_table(*mil_tests.table_of(tests)), "passing": f"{mil_tests.told(tests)}\n"}
+    texts |= {
+        "mil_tests": markdown_table(*mil_tests.table_of(tests)),
+        "passing": "".join(f"- {line}\n" for line in mil_tests.told(tests)),
+    }
     fill(Path("docs/published.md"), texts)
 
 

@@ -30,29 +30,18 @@ def table_of(rows: Sequence[Row]) -> tuple[Columns, Sequence[Row]]:
     return columns, lines
 
 
-def told(rows: Sequence[Row]) -> str:
+def told(rows: Sequence[Row]) -> list[str]:
     """Which methods pass all tests, which fail one, which are monotone, and which did not learn what was asked."""
     methods = by_method(rows)
-    passing = [plain(method) for method, tests in methods.items() if _results(tests) == {"pass"}]
-    failing = [plain(method) for method, tests in methods.items() if "fail" in _results(tests)]
-    monotone = [plain(method) for method, tests in methods.items() if _is_monotone(tests)]
-    unlearnt = [
-        f"{plain(row['method'])} on {plain(row['test'])}" for row in rows if float(row["train_accuracy"]) < LEARNT
-    ]
-    trained = f"except for {listed(unlearnt)}" if unlearnt else "for every method and test"
-    return (
-        f"Of {len(methods)} methods, {_number(passing, 'passes', 'pass')} every test, and "
-        f"{_number(failing, 'fails', 'fail')} at least one. {_number(monotone, 'is', 'are').capitalize()} monotone on "
-        "the bags measured: no object lowers an output when it is added. The accuracy on the last bags of training is "
-        f"{100 * LEARNT:.0f}% or more {trained}."
-    )
-
-
-def _number(methods: Sequence[str], one: str, several: str) -> str:
-    """3 pass (…)"""
-    if not methods:
-        return f"none {one}"
-    return f"{len(methods)} {one if len(methods) == 1 else several} ({listed(methods)})"
+    found = {
+        "Pass every test": [method for method, tests in methods.items() if _results(tests) == {"pass"}],
+        "Fail at least one": [method for method, tests in methods.items() if "fail" in _results(tests)],
+        "Monotone on the bags measured": [method for method, tests in methods.items() if _is_monotone(tests)],
+        f"Less than {LEARNT:.0%} right on the last bags of training": [
+            f"{row['method']} on {row['test']}" for row in rows if float(row["train_accuracy"]) < LEARNT
+        ],
+    }
+    return [f"{what}: {listed(list(map(plain, names))) or 'none'}." for what, names in found.items()]
 
 
 def _results(tests: Tests) -> set[str]:

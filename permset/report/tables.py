@@ -97,14 +97,14 @@ def columns(rows: Sequence[Row]) -> Columns:
         "a bag (kFLOP)": lambda row: three_digits(row["bag_kflop"]),
         **scores,
         "invariance error": lambda row: f"{float(row['invariance_float64']):.1g}",
-        "largest fall": lambda row: f"{float(row['monotonicity']):.1g}" if row["monotonicity"] else "",
+        "largest fall": lambda row: f"{float(row['monotonicity']):.1g}" if row.get("monotonicity") else "",
         "measured on": measured_on,
         "verdict": _verdict,
     }
 
 
 def _verdict(row: Row) -> str:
-    also = ", monotone" if row["monotone"] == "monotone" else ""
+    also = ", monotone" if row.get("monotone") == "monotone" else ""
     return f"{row['verdict']} under {subscripted(row['group'])}{also}"
 
 

@@ -115,8 +115,8 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         (
             "runs.deepset.model.kind",
             "transformer",
-            "runs.deepset.model: kind must be one of 'deepset', 'set_transformer', 'svm', 'mlp', 'equivariant', "
-            "'multichannel', got 'transformer'",
+            "runs.deepset.model: kind must be one of 'deepset', 'monotone', 'set_transformer', 'svm', 'mlp', "
+            "'equivariant', 'multichannel', got 'transformer'",
         ),
         ("runs.deepset.model", {}, "runs.deepset.model: kind is missing; add it"),
         ("runs.deepset.model", "mlp", "runs.deepset.model: must be a mapping of keys to values, got 'mlp'"),

@@ -14,6 +14,7 @@ from permset.data.masks import in_positions, resize
 from permset.data.randomness import generator
 from permset.evaluation.invariance import invariance_error
 from permset.networks.kernel_machine import KernelMachine
+from permset.networks.monotone import MonotoneSet
 from permset.networks.networks import MLP, DeepSet, EquivariantNetwork, MultiChannelNetwork, SetTransformer
 from permset.networks.standardization import Standardized
 from permset.symmetry.groups import PermutationGroup
@@ -51,6 +52,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
     "set transformer": (lambda: SetTransformer(CHANNELS, 8, 2, 2, outputs=OUTPUTS), True),
     "set transformer, ISAB": (lambda: SetTransformer(CHANNELS, 8, 2, 1, 3, 2, "layer", OUTPUTS), True),
     "set transformer, PMA alone": (lambda: SetTransformer(CHANNELS, 8, 2, 0, outputs=OUTPUTS), True),
+    "monotone, max": (lambda: MonotoneSet(CHANNELS, [8], 4, [5], outputs=OUTPUTS), True),
+    "monotone, sum": (lambda: MonotoneSet(CHANNELS, [8], 4, [], pooling="sum", outputs=OUTPUTS), True),
     "support-vector machine": (machine, True),
     "standardized": (standardized, True),
     "equivariant": (lambda: EquivariantNetwork(CHANNELS, [8, 8], outputs=OUTPUTS), True),

@@ -13,10 +13,11 @@ from permset import PermsetError
 from permset.config.data import FoldsParams, GaussianVarianceParams, MaximumParams, UnitSumParams
 from permset.data.bags import Collection
 from permset.data.batches import Fixed, Fresh, Split
+from permset.data.drawn import Drawn
 from permset.data.randomness import generator
 from permset.data.splits import roles
 from permset.data.targets import Binary, Real
-from permset.data.tasks import Collected, Drawn, GaussianVariance, Maximum, UnitSum, build_task, digits, make_data
+from permset.data.tasks import Collected, GaussianVariance, Maximum, UnitSum, build_task, digits, make_data
 
 
 def make_data_with_a_loop(u: torch.Tensor, N: int, set_size: int, subset_sizes: tuple[int, int]) -> torch.Tensor:
