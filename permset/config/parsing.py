@@ -105,11 +105,9 @@ def _build(text: str) -> Any:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             raise _RefusedError(line, f"tags such as {tag} are not supported; write the value alone")
         match event:
-            case yaml.MappingStartEvent():
-                inside.append(_Value({}, event.anchor, depth=1))
-                continue
-            case yaml.SequenceStartEvent():
-                inside.append(_Value([], event.anchor, depth=1))
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                inside.append(_Value({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor, depth=1))
+                _check_depth(len(inside) - 1, line)
                 continue
             case yaml.ScalarEvent():
                 try:
@@ -131,9 +129,13 @@ def _build(text: str) -> Any:
         inside[-1].take(value, line)
         if inside[-1].values > MOST_VALUES:
             raise _RefusedError(line, f"more than {MOST_VALUES} values, with aliases written out; write fewer")
-        if len(inside) - 2 + inside[-1].depth > DEEPEST:
-            raise _RefusedError(line, f"more than {DEEPEST} lists and mappings within each other; write fewer")
+        _check_depth(len(inside) - 2 + inside[-1].depth, line)
     return documents.content[0] if documents.content else None
+
+
+def _check_depth(depth: int, line: int) -> None:
+    if depth > DEEPEST:
+        raise _RefusedError(line, f"more than {DEEPEST} lists and mappings within each other; write fewer")
 
 
 def _scalar(loader: yaml.CSafeLoader, text: str, plain: bool) -> Any:
