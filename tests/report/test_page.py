@@ -104,7 +104,7 @@ def test_every_header_of_a_table_says_what_it_heads(project: Path) -> None:
 
 def test_the_findings_come_first_and_the_questions_before_the_results(project: Path) -> None:
     text = page(project)
-    assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", "published", "mlflow"]
+    assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", "published", "tests", "mlflow"]
     [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
     first = next(row for row in read_csv(project / "results/summary.csv", "plot") if row["task"] == "digits")
     assert f"On digits, {first['run']} ({100 * float(first['accuracy']):.2f}%) is best." in box
@@ -132,8 +132,11 @@ def test_each_task_with_several_runs_has_a_matrix_of_them(project: Path) -> None
 
 
 def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
-    (project / "published/results/comparison.csv").unlink()
+    assert '<table id="table-tests">' in page(project)
+    for name in ("comparison", "mil_tests"):
+        (project / f"published/results/{name}.csv").unlink()
     assert "published" not in page(project)
+    assert '<table id="table-tests">' not in page(project)
 
 
 def test_a_bag_is_shown_in_several_orders_with_the_largest_difference(project: Path) -> None:
