@@ -14,6 +14,7 @@ from permset.evaluation.certificate import certified
 from permset.evaluation.comparisons import comparisons
 from permset.evaluation.intervals import Scores
 from permset.evaluation.metrics import measure
+from permset.evaluation.monotonicity import monotonicity
 from permset.evaluation.summary import COLUMNS, against_best
 
 OF_THE_RUN = {"run", "task", "model", "num_params", "training_gflop", "bag_kflop", "validation"}
@@ -61,6 +62,7 @@ def test_every_column_has_the_name_of_something_that_is_measured() -> None:
         measure(tested, Real(1)),
         calibration(tested, tested, BINARY, posterior=truth)[0],
         limits,
+        monotonicity("sums", False, lambda x, mask=None: x.sum(-2)[None], [Bags(x, labels)], LIMITS),
         standing("accuracy", 0.01, one=[0.5, 0.6], other=[0.7, 0.7])["one"],
     ]
     assert set(COLUMNS) - OF_THE_RUN - OF_THE_TABLE <= set().union(*measured)

@@ -12,6 +12,7 @@ from permset.config.networks import DeepSetParams, MLPParams, ModelParams, Symme
 from permset.data.randomness import generator
 from permset.networks.build import build_model, is_exportable
 from permset.networks.kernel_machine import KernelMachine
+from permset.networks.monotone import MonotoneSet
 from permset.networks.networks import (
     MLP,
     DeepSet,
@@ -63,9 +64,12 @@ def same(built: nn.Module, expected: nn.Module) -> bool:
 def test_every_model_has_its_settings() -> None:
     group = PermutationGroup([[1, 2, 0, 3, 4], [0, 1, 2, 4, 3]])
     transformer = {"kind": "set_transformer", "width": 8, "heads": 2, "blocks": 2, "inducing": 3, "seeds": 2}
+    monotone = {"kind": "monotone", "element_widths": [5, 3], "concepts": 4, "set_widths": [6], "pooling": "sum"}
+    monotone |= {"element_activation": "silu", "set_activation": "relu"}
     expected: list[tuple[Any, nn.Module]] = [
         (model(kind="mlp", **WIDTHS), MLP(5, 2, [5, 3], "relu", 3)),
         (model(kind="svm", statistics=["mean", "max"], penalty=2.0), KernelMachine(2, ["mean", "max"], 3)),
+        (model(**monotone), MonotoneSet(2, [5, 3], 4, [6], "silu", "relu", "sum", 3)),
         (model(**transformer, norm="layer"), SetTransformer(2, 8, 2, 2, 3, 2, "layer", 3)),
         (model(kind="equivariant", **WIDTHS, channels="mean"), EquivariantNetwork(2, [5, 3], "relu", "mean", None, 3)),
         (

@@ -6,11 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
-from torch import Tensor, nn
+from torch import nn
 
-from permset.config.networks import ModelParams
-from permset.networks.build import build_model
 from permset.networks.monotone import MonotoneSet, NonNegativeLinear
 from permset.networks.networks import DeepSet
 from permset.networks.standardization import Standardized
@@ -91,13 +88,3 @@ def test_it_claims_what_it_is_also_behind_units() -> None:
     assert Standardized(monotone, C, OUTPUTS).claims_monotone
     assert monotone.claimed_group(7) == PermutationGroup.symmetric(7)
     assert not DeepSet(C, [4], []).claims_monotone
-
-
-def test_it_is_built_with_its_settings() -> None:
-    entry = {"kind": "monotone", "element_widths": [8], "concepts": 4, "set_widths": [5], "pooling": "sum"}
-    params = TypeAdapter(ModelParams).validate_python(entry | {"element_activation": "silu", "set_activation": "relu"})
-    built, expected = build_model(params, None, 9, C, OUTPUTS), MonotoneSet(C, [8], 4, [5], "silu", "relu", "sum", 2)
-    assert str(built) == str(expected)
-    built.load_state_dict(expected.state_dict())
-    x: Tensor = torch.randn(6, 4, C)
-    assert torch.equal(built(x), expected(x))
