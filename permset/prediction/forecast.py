@@ -27,7 +27,6 @@ from permset.reading.encoding import stored_encoding
 from permset.reading.npz_portions import npz_portions
 from permset.reading.object_rows import csv_object_rows, npz_object_rows
 from permset.reading.portions import Expected, Portion, cut
-from permset.store.arrays import read_model
 from permset.store.files import intact
 from permset.training.run import open_run
 
@@ -178,11 +177,7 @@ def open_forecast(params: Params, name: str, path: Path, calibrated: bool = Fals
     opened, chosen = open_run(params, name), params.run(name)
     source, task = params.files[chosen.task], opened.task
     assert isinstance(task, Collected)  # as every file is
-    saved = read_model(Path(f"models/{name}.pt"))
-    if saved["run"] != chosen.model_dump():
-        raise PermsetError(
-            f"models/{name}.pt: trained with other parameters; make it anew with: dvc repro train@{name}"
-        )
+    saved = opened.saved()
     network, target, temperatures = opened.network(), task.target, None
     if calibrated:
         assert not isinstance(target, Real)  # which params.yaml does not allow

@@ -49,28 +49,13 @@ def compile_step(
     layer that cannot be traced, or that keeps statistics of its batches, which only its own code updates.
     """
     names = [list(part) for part in parts]
-
-    def losses_of_one(weights: State, buffers: State, parts: list[list[Tensor]]) -> tuple[Tensor, Tensor]:
-        """The loss that is minimised, and the loss in the units of the labels."""
-        outputs, labels, weights_of_bags = [], [], []
-        for keys, values in zip(names, parts, strict=True):
-            inputs = dict(zip(keys, values, strict=True))
-            labels.append(inputs.pop("y"))
-            weights_of_bags.append(inputs.pop("weights", None))
-            outputs.append(functional_call(network, {**weights, **buffers}, (inputs.pop("x"),), inputs))
-        plain = _mean([loss(*pair) for pair in zip(outputs, labels, strict=True)], shares)
-        if unit is None and weights_of_bags[0] is None:
-            return plain, plain
-        scale = 1 if unit is None else buffers[unit]
-        trios = zip(outputs, labels, weights_of_bags, strict=True)
-        return _mean([weighted(loss, z / scale, y / scale, w) for z, y, w in trios], shares), plain
+    gradients_of_one = grad_and_value(_losses_of_one(network, loss, shares, names, unit), has_aux=True)
 
     def step(values: list[Tensor], buffer_values: list[Tensor], *flat: Tensor) -> list[Tensor]:
         weights = dict(zip(state, values, strict=True))
         fitted = dict(zip(buffers, buffer_values, strict=True))
         rest = iter(flat)
         batch = [[next(rest) for _ in keys] for keys in names]
-        gradients_of_one = grad_and_value(losses_of_one, has_aux=True)
         gradients, (_, losses) = vmap(gradients_of_one, randomness="different")(weights, fitted, batch)
         return [*gradients.values(), losses]
 
@@ -84,6 +69,31 @@ def compile_step(
             raise _refusal(network, _layer_at_fault(network, error), str(error).partition("\n")[0]) from error
     _simplify(graph, on_cpu=flat[0].device.type == "cpu")
     return graph
+
+
+def _losses_of_one(
+    network: nn.Module, loss: Loss, shares: Sequence[float], names: Sequence[Sequence[str]], unit: str | None
+) -> Callable[[State, State, list[list[Tensor]]], tuple[Tensor, Tensor]]:
+    """Gives, of one network, the loss that is minimised and the loss in the units of the labels; see `compile_step`.
+
+    `names` are those of the tensors of each part.
+    """
+
+    def losses(weights: State, buffers: State, parts: list[list[Tensor]]) -> tuple[Tensor, Tensor]:
+        outputs, labels, weights_of_bags = [], [], []
+        for keys, values in zip(names, parts, strict=True):
+            inputs = dict(zip(keys, values, strict=True))
+            labels.append(inputs.pop("y"))
+            weights_of_bags.append(inputs.pop("weights", None))
+            outputs.append(functional_call(network, {**weights, **buffers}, (inputs.pop("x"),), inputs))
+        plain = _mean([loss(*pair) for pair in zip(outputs, labels, strict=True)], shares)
+        if unit is None and weights_of_bags[0] is None:
+            return plain, plain
+        scale = 1 if unit is None else buffers[unit]
+        trios = zip(outputs, labels, weights_of_bags, strict=True)
+        return _mean([weighted(loss, z / scale, y / scale, w) for z, y, w in trios], shares), plain
+
+    return losses
 
 
 def _mean(losses: Sequence[Tensor], shares: Sequence[float]) -> Tensor:

@@ -5,12 +5,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
+from permset import PermsetError
 from permset.config.data import DrawnParams, FoldsParams
 from permset.config.experiment import Params
 from permset.config.networks import SVMParams
@@ -20,7 +22,7 @@ from permset.data.splits import TEST
 from permset.data.targets import build_target
 from permset.data.tasks import Collected, Task, build_task
 from permset.networks.build import build_model
-from permset.store.arrays import read_collection
+from permset.store.arrays import read_collection, read_model
 from permset.symmetry.symmetrizers import SetNetwork
 from permset.training.blocks import Trained
 from permset.training.learning_curves import outputs_and_labels
@@ -91,6 +93,15 @@ class Run:
             executor=executor,
             name=self.name if show else None,
         )
+
+    def saved(self) -> dict[str, Any]:
+        """What train@<run> left; PermsetError where it was trained with other parameters."""
+        saved = read_model(Path(f"models/{self.name}.pt"))
+        if saved["run"] != self.params.run(self.name).model_dump():
+            raise PermsetError(
+                f"models/{self.name}.pt: trained with other parameters; make it anew with: dvc repro train@{self.name}"
+            )
+        return saved
 
     def costs(self) -> dict[str, float | None]:
         """What it costs to train one network of the run, and to use it on one bag."""

@@ -116,7 +116,11 @@ def train_seeds(
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()  # A failure is raised here, while other blocks are still at work.
         done = [trained for future in futures for trained in future.result()]
-    pick = [needed.index(seed // size) * size + seed % size for seed in seeds]
+    return _joined(done, [needed.index(seed // size) * size + seed % size for seed in seeds])
+
+
+def _joined(done: Sequence[Trained], pick: list[int]) -> Trained:
+    """Those seeds of all blocks, by their place in them."""
     state = {key: torch.cat([trained.state[key] for trained in done])[pick] for key in done[0].state}
     history = np.concatenate([trained.history for trained in done], axis=1)[:, pick]
     curves = np.concatenate([trained.curves for trained in done], axis=2)[:, :, pick]
