@@ -73,9 +73,8 @@ def measured(
     trained = unstack(network, state, best)
     metrics = {"num_params": count_params(trained), **saved["costs"], "best_seed": best, **kept_scores(curves)}
     metrics["bayes_loss"] = bayes_loss(task)
-    if (
-        opened.params.run(opened.name).model.kind == "svm"
-    ):  # How many weights it has, and what they cost, is known only now.
+    # How many weights a support-vector machine has, and what they cost, is known only now.
+    if opened.params.run(opened.name).model.kind == "svm":
         metrics["bag_kflop"] = flops(lambda: trained(bag)) / 1e3
     tested = opened.tested(network, state, test, show=True)
     metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
