@@ -42,6 +42,7 @@ def test_there_is_a_row_for_each_run_on_a_test(tmp_path: Path, monkeypatch: pyte
         "monotonicity": "0.2",
         "monotone": "monotone",
     }
+    assert Path("results/mil_tests/mil_tests.png").is_file()
     assert (second["test"], second["method"], second["result"]) == ("two_concepts", "concepts", "pass")
     assert float(first["train_accuracy"]) == pytest.approx(0.85), "of the last step, the mean over seeds"
 

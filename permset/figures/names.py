@@ -116,7 +116,8 @@ def _model(model: Mapping[str, Any]) -> str:
         parts.append("" if model.get("norm", "none") == "none" else f"{model['norm']} norm")
         return ", ".join(filter(None, parts))
     if model["kind"] == "monotone":
-        return f"{MODELS['monotone']}, {model['pooling']} pooling"
+        concepts = model["concepts"]
+        return f"{MODELS['monotone']}, {model['pooling']} of {concepts} concept{'s' if concepts > 1 else ''}"
     group = model.get("group")
     return MODELS[model["kind"]] + (f" for {_orders(group)}" if group else "")
 

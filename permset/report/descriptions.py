@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from permset.config.studies import StudyParams
 from permset.figures.key_objects import KeyBag
+from permset.figures.names import plain
 from permset.figures.sentences import listed
 from permset.report.answers import MeasuredPoint, runs_of
 from permset.report.tables import Row, percent, three_digits
@@ -45,6 +46,11 @@ def calibration(task: str, rows: Sequence[Row]) -> str:
         f"Accuracy of the runs on {task} in bins of their confidence. Calibration error as trained and with temperature"
     )
     return f"{about}: {_of_runs(rows, numbers)}."
+
+
+def mil_tests(rows: Sequence[Row]) -> str:
+    numbers = (f"{plain(row['method'])} on {plain(row['test'])} {float(row['auc']):.2f}" for row in rows)
+    return f"AUC on the test bags of each test of multiple-instance learning: {', '.join(numbers)}."
 
 
 def study(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:

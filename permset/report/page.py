@@ -37,6 +37,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
 # Where `make ui` serves the runs; the first experiment of a new store has the number 1.
 MLFLOW = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter="
+MIL_TESTS = Path("published/results/mil_tests/mil_tests.png")
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -82,6 +83,8 @@ def render(
         published=Table.of(PUBLISHED, published),
         mil_tests=Table.of(*mil_tests.table_of(tests)),
         passing=mil_tests.told(tests),
+        mil_tests_figure=MIL_TESTS.is_file()
+        and figure(MIL_TESTS, "AUC of every method in each test, with 95% intervals", descriptions.mil_tests(tests)),
         predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
         key_objects=[_key_objects(name, bags) for name, bags in key_objects.items() if bags],
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},

@@ -10,7 +10,8 @@ from permset.report import images
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    check_out(tmp_path, "params.yaml", "results", "published/results/comparison.csv", "published/results/mil_tests.csv")
+    papers = "comparison.csv", "mil_tests.csv", "mil_tests"
+    check_out(tmp_path, "params.yaml", "results", *(f"published/results/{name}" for name in papers))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(images, "light", Path.read_bytes)  # which saves seconds for each page
     return tmp_path
