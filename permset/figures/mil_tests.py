@@ -43,6 +43,8 @@ def mil_tests_figure(rows: Sequence[Mapping[str, Any]], named: Mapping[str, str]
     first.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     passing = [method for method in named if {row["result"] for row in rows if row["method"] == method} == {"pass"}]
     title = f"{len(passing)} of {len(named)} methods {'passes' if len(passing) == 1 else 'pass'} all tests"
-    note = "Test bags break a rule that holds in training. Below the dashed line, at ½, a method has learnt that rule."
+    note = (
+        "Test bags break a rule that holds in training. Left of the dashed line, at ½, a method has learnt that rule."
+    )
     caption(figure, title, f"{note} Mean over seeds, with its 95% confidence interval.")
     return figure
