@@ -89,6 +89,9 @@ def columns(rows: Sequence[Row]) -> Columns:
     for title, name in (("calibration error", "calibration_error"), ("posterior error", "posterior_error")):
         if rows[0].get(name):
             scores[f"{title} (scaled)"] = partial(_with_scaled, name=name)
+    falls: dict[str, Callable[[Row], str]] = {}
+    if any(row.get("monotone") == "monotone" for row in rows):
+        falls["largest fall"] = lambda row: f"{float(row['monotonicity']):.1g}"
     return {
         "run": lambda row: row["run"],
         "method": lambda row: row["model"],
@@ -97,7 +100,7 @@ def columns(rows: Sequence[Row]) -> Columns:
         "a bag (kFLOP)": lambda row: three_digits(row["bag_kflop"]),
         **scores,
         "invariance error": lambda row: f"{float(row['invariance_float64']):.1g}",
-        "largest fall": lambda row: f"{float(row['monotonicity']):.1g}" if row.get("monotonicity") else "",
+        **falls,
         "measured on": measured_on,
         "verdict": _verdict,
     }

@@ -29,6 +29,17 @@ def test_calibration_is_shown_as_trained_and_scaled_where_it_was_measured() -> N
     assert {name for name in row if name.startswith(("calibration", "posterior"))} <= set(COLUMNS)
 
 
+def test_how_far_outputs_fall_is_shown_where_a_network_is_monotone() -> None:
+    falling = ROW | {"monotone": "not monotone", "monotonicity": "0.123"}
+    monotone = ROW | {"monotone": "monotone", "monotonicity": "0"}
+    assert "largest fall" not in columns([falling])
+    shown = columns([falling, monotone])
+    assert [shown["largest fall"](row) for row in (falling, monotone)] == ["0.1", "0"]
+    assert shown["verdict"](falling) == "invariant under C₁₀"
+    assert shown["verdict"](monotone) == "invariant under C₁₀, monotone"
+    assert {"monotone", "monotonicity"} <= set(COLUMNS)
+
+
 def test_a_verdict_names_its_group_as_mathematicians_write_it() -> None:
     assert columns([ROW])["verdict"](ROW) == "invariant under C₁₀"
     assert subscripted("S_12 × S_3") == "S₁₂ × S₃"
