@@ -45,6 +45,13 @@ def counts(bags: Bags) -> dict[str, Tensor]:
     return found
 
 
+def labels_and_counts(test: MILTestKind, tested: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    """Which bags of the test, or else of training, are positive, and how many objects of each kind they have."""
+    drawn = task(test)
+    bags = drawn.test_set() if tested else drawn.sample(2000, generator(0, "test"))
+    return bags.y[:, 0] == 1, counts(bags)
+
+
 def values(numbers: Tensor) -> dict[int, float]:
     """Shares of bags."""
     return {int(value): (numbers == value).double().mean().item() for value in numbers.unique()}
@@ -57,9 +64,7 @@ def is_uniform(numbers: Tensor, low: int, high: int) -> bool:
 
 @pytest.mark.parametrize("tested", [False, True])
 def test_one_concept_is_in_positive_bags_alone_and_poison_changes_sides(tested: bool) -> None:
-    drawn = task("one_concept")
-    bags = drawn.test_set() if tested else drawn.sample(2000, generator(0, "test"))
-    positive, found = bags.y[:, 0] == 1, counts(bags)
+    positive, found = labels_and_counts("one_concept", tested)
     concept = found["wide"] + found["shifted"]
     assert not concept[~positive].any()
     assert is_uniform(concept[positive], 1, 3)
@@ -70,9 +75,7 @@ def test_one_concept_is_in_positive_bags_alone_and_poison_changes_sides(tested: 
 
 @pytest.mark.parametrize("tested", [False, True])
 def test_two_concepts_are_in_positive_bags_and_one_of_them_in_others(tested: bool) -> None:
-    drawn = task("two_concepts")
-    bags = drawn.test_set() if tested else drawn.sample(2000, generator(0, "test"))
-    positive, found = bags.y[:, 0] == 1, counts(bags)
+    positive, found = labels_and_counts("two_concepts", tested)
     assert torch.equal(found["two"][positive], found["three"][positive])
     assert is_uniform(found["two"][positive], 1, 3)
     assert set((found["two"] + found["three"])[~positive].tolist()) == {1}
@@ -83,9 +86,7 @@ def test_two_concepts_are_in_positive_bags_and_one_of_them_in_others(tested: boo
 
 @pytest.mark.parametrize("tested", [False, True])
 def test_a_concept_is_frequent_in_negative_test_bags_alone(tested: bool) -> None:
-    drawn = task("false_frequency")
-    bags = drawn.test_set() if tested else drawn.sample(2000, generator(0, "test"))
-    positive, found = bags.y[:, 0] == 1, counts(bags)
+    positive, found = labels_and_counts("false_frequency", tested)
     assert set(found["two"][positive].tolist()) == set(found["three"][positive].tolist()) == {1}
     of_one = (found["two"] + found["three"])[~positive]
     assert is_uniform(of_one, 35, 44) if tested else set(of_one.tolist()) == {1}
