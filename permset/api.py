@@ -3,8 +3,10 @@
 from permset.data.batches import Fixed, Fresh
 from permset.data.mil_tests import MILTest
 from permset.data.randomness import generator
+from permset.data.subgroups import Blocks, Rotations
 from permset.data.tasks import GaussianVariance, Maximum, UnitSum, make_data
 from permset.evaluation.certificate import certify
+from permset.evaluation.limits import best_accuracy
 from permset.evaluation.metrics import measure
 from permset.networks.monotone import MonotoneSet
 from permset.networks.networks import (
@@ -15,6 +17,7 @@ from permset.networks.networks import (
     SetTransformer,
     count_params,
 )
+from permset.symmetry.frames import WeightedFrame
 from permset.symmetry.groups import Permutation, PermutationGroup, act
 from permset.symmetry.layers import EquivariantLinear, GroupEquivariantLinear, InvariantLinear, MultiChannelLinear
 from permset.symmetry.symmetrizers import (
@@ -31,6 +34,7 @@ from permset.training.train import train, train_seeds
 
 __all__ = [
     "MLP",
+    "Blocks",
     "Canonicalization",
     "DeepSet",
     "EquivariantLinear",
@@ -49,13 +53,16 @@ __all__ = [
     "Permutation",
     "PermutationAugmentation",
     "PermutationGroup",
+    "Rotations",
     "SampledGroupAverage",
     "SetNetwork",
     "SetTransformer",
     "Settings",
     "Trained",
     "UnitSum",
+    "WeightedFrame",
     "act",
+    "best_accuracy",
     "certify",
     "count_params",
     "generator",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from permset.report import mil_tests
+from permset.report import mil_tests, subgroups
 from permset.report.comparisons import pairs_of
 from permset.report.findings import decay, findings
 from permset.report.tables import by_task, markdown, markdown_table, published
@@ -26,6 +26,11 @@ def readme() -> None:
     texts |= {
         "mil_tests": markdown_table(*mil_tests.table_of(tests)),
         "passing": "".join(f"- {line}\n" for line in mil_tests.told(tests)),
+    }
+    groups = read_csv(Path("published/results/subgroups.csv"), "subgroups")
+    texts |= {
+        "subgroups": markdown_table(*subgroups.table_of(groups)),
+        "with_groups": "".join(f"- {line}\n" for line in subgroups.told(groups)),
     }
     fill(Path("docs/published.md"), texts)
 

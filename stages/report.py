@@ -22,14 +22,13 @@ def report() -> None:
     tables = {name: Path(f"results/studies/{name}.csv") for name in params.studies}
     studies = {name: read_csv(path, f"study@{name}") for name, path in tables.items() if is_present(path)}
     # No dependency of the stage in studies/dvc.yaml: DVC would run the published pipeline anew before each report.
-    tables_of_papers = (Path(f"published/results/{name}.csv") for name in ("comparison", "mil_tests"))
-    published, mil_tests = (read_csv(path, "plot") if path.is_file() else [] for path in tables_of_papers)
+    of_papers = {name: Path(f"published/results/{name}.csv") for name in ("comparison", "mil_tests", "subgroups")}
+    papers = {name: read_csv(path, name) if path.is_file() else [] for name, path in of_papers.items()}
     figures = Path("results/figures"), Path("results/study_figures")
     answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}
     predictions = {name: read_json(path, f"predict@{name}")[name] for name, path in answers.items() if is_present(path)}
     objects = {name: key_objects(name) for name in predictions if params.predictions[name].objects}
-    of_papers = published, mil_tests
-    page = render(params, summary, comparisons, permutations, studies, *of_papers, *figures, predictions, objects)
+    page = render(params, summary, comparisons, permutations, studies, papers, *figures, predictions, objects)
     write(Path("results/report.html"), lambda path: path.write_text(page))
 
 

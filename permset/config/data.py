@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, SetSize, Strict, one_or_several
-from permset.config.kinds import MILTestKind, Missing, RealLoss, TargetKind
+from permset.config.kinds import MILTestKind, Missing, Negatives, RealLoss, TargetKind
 from permset.config.mistakes import show
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
@@ -56,8 +56,7 @@ class GaussianVarianceParams(DrawnParams):
 
     @model_validator(mode="after")
     def _variances_differ(self) -> "GaussianVarianceParams":
-        if self.variances[0] == self.variances[1]:
-            raise ValueError(f"variances must differ to tell the classes apart, got {self.variances[0]} twice")
+        _check_variances(self.variances)
         return self
 
 
@@ -88,6 +87,37 @@ class MILTestParams(DrawnParams):
     """numbers an object"""
     background: Count
     """most objects in a bag that do not matter; 1, …, background are equally likely"""
+
+
+class RotationsParams(DrawnParams):
+    """Numbers in a row: are they a rotation of an increasing sequence?"""
+
+    target: ClassVar[TargetKind] = "binary"
+
+    kind: Literal["rotations"]
+    set_size: Annotated[SetSize, Field(ge=3)]
+    """numbers in a bag"""
+    negatives: Negatives
+    """with two neighbours swapped, or in random order"""
+
+
+class BlocksTaskParams(DrawnParams):
+    """Objects of two kinds, in halves: which kind has which of two variances?"""
+
+    target: ClassVar[TargetKind] = "binary"
+
+    kind: Literal["blocks"]
+    set_size: Annotated[SetSize, Field(multiple_of=2)]
+    """objects in a bag, half of them of each kind"""
+    channels: Count
+    """numbers an object"""
+    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    """of the first kind, in class 0 and in class 1; the other kind has the other one"""
+
+    @model_validator(mode="after")
+    def _variances_differ(self) -> "BlocksTaskParams":
+        _check_variances(self.variances)
+        return self
 
 
 class AnySplitParams(Strict):
@@ -224,14 +254,17 @@ class CsvParams(FileParams):
         return [self.label] if isinstance(self.label, str) else self.label
 
 
-TaskParams = Annotated[
-    UnitSumParams | GaussianVarianceParams | MaximumParams | MILTestParams | DigitsParams,
-    Field(discriminator="kind"),
-]
-BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]
-AnySource = (
-    UnitSumParams | GaussianVarianceParams | MaximumParams | MILTestParams | DigitsParams | NpzParams | CsvParams
+DrawnTaskParams = (
+    UnitSumParams | GaussianVarianceParams | MaximumParams | MILTestParams | RotationsParams | BlocksTaskParams
 )
+TaskParams = Annotated[DrawnTaskParams | DigitsParams, Field(discriminator="kind")]
+BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]
+AnySource = DrawnTaskParams | DigitsParams | NpzParams | CsvParams
+
+
+def _check_variances(variances: list[float]) -> None:
+    if variances[0] == variances[1]:
+        raise ValueError(f"variances must differ to tell the classes apart, got {variances[0]} twice")
 
 
 def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:

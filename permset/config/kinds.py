@@ -21,6 +21,8 @@ Missing = Literal["refuse", "mean"]
 """what becomes of a number, or a text, that an object lacks; see permset/reading/encoding.py"""
 MILTestKind = Literal["one_concept", "two_concepts", "false_frequency"]
 """see permset/data/mil_tests.py"""
+Negatives = Literal["swapped", "shuffled"]
+"""bags that are no rotation of an increasing sequence; see permset/data/subgroups.py"""
 RealLoss = Literal["squared", "absolute"]
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]

@@ -162,6 +162,22 @@ ModelParams = Annotated[
 class CanonicalParams(Strict):
     kind: Literal["canonical"]
     order: Order
+    group: Annotated[GroupParams | None, Field(exclude_if=lambda group: group is None)] = None
+    """whose least arrangement of a bag is taken; all permutations where it is not given"""
+
+    @model_validator(mode="after")
+    def _channels_are_sorted_by_all(self) -> "CanonicalParams":
+        if self.group is not None and self.order == "channels":
+            raise ValueError("order channels takes each channel on its own, in any order; remove group")
+        return self
+
+
+class FrameParams(Strict):
+    kind: Literal["frame"]
+    directions: Count
+    """in which objects are sorted"""
+    seed: Annotated[int, Field(ge=0)]
+    """of the directions"""
 
 
 class AverageParams(Strict):
@@ -190,7 +206,8 @@ class AugmentationParams(Strict):
 
 
 SymmetrizerParams = Annotated[
-    CanonicalParams | AverageParams | SampledAverageParams | AugmentationParams, Field(discriminator="kind")
+    CanonicalParams | FrameParams | AverageParams | SampledAverageParams | AugmentationParams,
+    Field(discriminator="kind"),
 ]
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, Strict, or_number
 from permset.config.kinds import ClassWeights, Keep, Schedule
-from permset.config.networks import GroupParams, ModelParams, SymmetrizerParams
+from permset.config.networks import CanonicalParams, FrameParams, GroupParams, ModelParams, SymmetrizerParams
 
 SampleSize = Annotated[Literal["fresh"] | int, or_number("fresh", multiple_of=2)]
 
@@ -89,7 +89,9 @@ class RunParams(Strict):
         by_model = self.model.kind in ("deepset", "monotone", "set_transformer", "svm") or (
             self.model.kind == "equivariant" and self.model.group is None
         )
-        return by_model and (self.symmetrizer is None or self.symmetrizer.kind == "canonical")
+        if isinstance(self.symmetrizer, CanonicalParams):
+            return by_model and self.symmetrizer.group is None
+        return by_model and (self.symmetrizer is None or isinstance(self.symmetrizer, FrameParams))
 
     @property
     def groups(self) -> dict[str, GroupParams]:

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from permset import PermsetError
 from permset.config.data import (
+    BlocksTaskParams,
     DrawnParams,
     GaussianVarianceParams,
     MaximumParams,
     MILTestParams,
+    RotationsParams,
     UnitSumParams,
     check_subset_sizes,
 )
@@ -24,6 +26,7 @@ from permset.data.batches import Split
 from permset.data.drawn import Drawn, alternating
 from permset.data.mil_tests import MILTest
 from permset.data.splits import TEST, TRAINING
+from permset.data.subgroups import Blocks, Rotations
 from permset.data.targets import BINARY, Binary, Real, Target
 
 Labels = Float[Tensor, "sets 1"]
@@ -174,10 +177,11 @@ class Collected:
         """Not known for collected bags."""
 
 
-Task = UnitSum | GaussianVariance | Maximum | MILTest | Collected
+DrawnTask = UnitSum | GaussianVariance | Maximum | MILTest | Rotations | Blocks
+Task = DrawnTask | Collected
 
 
-def build_task(params: DrawnParams) -> UnitSum | GaussianVariance | Maximum | MILTest:
+def build_task(params: DrawnParams) -> DrawnTask:
     test: dict[str, int] = {"test_sets": params.test_sets, "test_seed": params.test_seed}
     match params:
         case UnitSumParams():
@@ -190,6 +194,10 @@ def build_task(params: DrawnParams) -> UnitSum | GaussianVariance | Maximum | MI
             return Maximum(params.set_size, params.high, params.loss, **test)
         case MILTestParams():
             return MILTest(params.test, params.channels, params.background, **test)
+        case RotationsParams():
+            return Rotations(params.set_size, params.negatives, **test)
+        case BlocksTaskParams():
+            return Blocks(params.set_size, params.channels, (params.variances[0], params.variances[1]), **test)
     raise TypeError(params)
 
 

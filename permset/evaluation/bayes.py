@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from permset.data.bags import Bags
+from permset.data.subgroups import Blocks, Rotations
 from permset.data.tasks import GaussianVariance, Task, UnitSum
 
 
@@ -17,6 +18,8 @@ def bayes_loss(task: Task) -> float | None:
             return 0.0  # Counting the non-zero objects tells the classes apart without error.
         case GaussianVariance():
             return _of_gaussian(task)
+        case Rotations(negatives="swapped"):
+            return 0.0  # No negative bag is a rotation of an increasing sequence.
         case _:
             return None
 
@@ -24,14 +27,19 @@ def bayes_loss(task: Task) -> float | None:
 def posterior(task: Task, bags: Bags | None) -> Float[Tensor, " sets"] | None:
     """The probability of class 1, given the numbers of each bag; not known for other tasks.
 
-    Of k numbers with the sum of squares S it is that of the log odds k/2·ln(v₀/v₁) − S/2·(1/v₁ − 1/v₀).
+    Of k numbers with the sum of squares S it is that of the log odds k/2·ln(v₀/v₁) − S/2·(1/v₁ − 1/v₀). In two halves
+    whose variances are swapped S is that of the first half less that of the second, and the logarithms cancel out.
     """
-    if not isinstance(task, GaussianVariance) or bags is None:
+    if not isinstance(task, GaussianVariance | Blocks) or bags is None:
         return None
     first, second = task.variances
-    squares = bags.x.double().square().sum((1, 2))
+    squares = bags.x.double().square()
+    precision = (1 / second - 1 / first) / 2
+    if isinstance(task, Blocks):
+        one, other = (half.sum((1, 2)) for half in squares.chunk(2, 1))
+        return torch.sigmoid(precision * (other - one))
     numbers = bags.x[0].numel()
-    return torch.sigmoid(numbers / 2 * math.log(first / second) - squares / 2 * (1 / second - 1 / first))
+    return torch.sigmoid(numbers / 2 * math.log(first / second) - precision * squares.sum((1, 2)))
 
 
 def _of_gaussian(task: GaussianVariance) -> float:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from permset.data.bags import Bags
 from permset.data.masks import Mask
 from permset.evaluation.probes import Inputs, lengthened
 from permset.symmetry.groups import act
@@ -29,7 +30,7 @@ class Yardstick(NamedTuple):
 
     spread: OfOutputs
     """of an output over bags: its range without a tenth of the bags at either end, or all of it where that is zero"""
-    rounded: Changes
+    rounded: Changes | OfOutputs
     """size of the numbers that were rounded on the way to an output"""
     usual: OfOutputs
     """what that is at most, but for a tenth of the bags"""
@@ -38,6 +39,11 @@ class Yardstick(NamedTuple):
     def is_constant(self) -> Bool[Tensor, "seeds 1 outputs"]:
         """Whether outputs of different bags are apart by rounding alone."""
         return self.spread <= ROUNDINGS * EPSILON * self.usual
+
+    @property
+    def anywhere(self) -> "Yardstick":
+        """For bags that were not measured, of whose numbers so much is rounded as is usual."""
+        return Yardstick(self.spread, self.usual, self.usual)
 
     def of_others(self, predict: Predict, portions: Sequence[Inputs]) -> "Yardstick":
         """For other bags, with the spread over these."""
@@ -128,6 +134,11 @@ def _change(predict: Predict, inputs: Inputs, permutations: Permutations) -> Cha
 def _moved(p: Int[np.ndarray, " n"], inputs: Inputs) -> Inputs:
     x, *masks = inputs
     return (act(p, x), masks[0][:, torch.as_tensor(p)]) if masks else (act(p, x),)
+
+
+def double(bags: Bags) -> Inputs:
+    """What a network takes of bags, in float64."""
+    return (bags.x.double(),) if bags.mask is None else (bags.x.double(), bags.mask)
 
 
 def _to(inputs: Inputs, dtype: torch.dtype) -> Inputs:

@@ -7,23 +7,21 @@ import torch
 
 from permset import PermsetError
 from permset.config.experiment import CertificateParams
-from permset.data.bags import Bags
-from permset.evaluation.invariance import Changes, Predict, ratio, yardstick
+from permset.evaluation.invariance import Changes, Predict, Yardstick, ratio
 from permset.evaluation.probes import Inputs
 
 Monotone = Literal["monotone", "not monotone"]
 
 
 def monotonicity(
-    name: str, claimed: bool, predict: Predict, portions: Sequence[Bags], limits: CertificateParams
+    name: str, claimed: bool, predict: Predict, portions: Sequence[Inputs], by: Yardstick, limits: CertificateParams
 ) -> dict[str, float | Monotone]:
-    """The largest fall of an output in float64, relative to its spread over bags, the worst over seeds; and a verdict.
+    """The largest fall of an output, relative to its spread over bags, the worst over seeds; and a verdict.
 
-    `monotone`: no fall is more than rounding, as `invariant` is for changes. It holds for the bags on which it was
+    Bags are in float64. `monotone`: no fall is more than rounding, as `invariant` is for changes. It holds for the bags on which it was
     measured. PermsetError if the network claims to be monotone and is not.
     """
-    inputs = [_double(bags) for bags in portions]
-    falls, by = falls_by_adding(predict, inputs), yardstick(predict, inputs)
+    falls = falls_by_adding(predict, portions)
     error, rounding = (float(errors.max()) for errors in (by.relative(falls), ratio(falls, by.rounded)))
     verdict: Monotone = "monotone" if rounding <= limits.invariant else "not monotone"
     if claimed and verdict != "monotone":
@@ -53,7 +51,3 @@ def _falls(predict: Predict, x: torch.Tensor, mask: torch.Tensor | None = None) 
         fall = predict(x, others) - outputs
         falls = torch.maximum(falls, torch.where(there[:, place, None], fall, 0.0))
     return falls
-
-
-def _double(bags: Bags) -> Inputs:
-    return (bags.x.double(),) if bags.mask is None else (bags.x.double(), bags.mask)

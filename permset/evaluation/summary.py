@@ -49,6 +49,8 @@ COLUMNS = [
     "verdict",
     "monotonicity",
     "monotone",
+    "continuity",
+    "continuous",
     "warning",
 ]
 

@@ -39,6 +39,8 @@ AXES = {
 def kind_of(entry: Entry) -> str:
     """The kind of method, which has one colour in all figures."""
     model, symmetrizer = entry["model"], entry.get("symmetrizer")
+    if symmetrizer and symmetrizer["kind"] == "frame":
+        return "canonical"
     if symmetrizer:
         return "average" if symmetrizer["kind"] == "sampled_average" else str(symmetrizer["kind"])
     if model["kind"] == "set_transformer" or "attention" in _pooling(model):
@@ -98,7 +100,10 @@ def _method(entry: Entry) -> str:
         return _model(model)
     match symmetrizer["kind"]:
         case "canonical":
-            return "Canonical order"
+            group = symmetrizer.get("group") or {"kind": "symmetric"}
+            return "Canonical order" if group["kind"] == "symmetric" else f"Least of {_orders(group)}"
+        case "frame":
+            return f"Weighted frame of {symmetrizer['directions']} orders"
         case "average":
             return f"Average over {_orders(symmetrizer['group'])}"
         case "sampled_average":

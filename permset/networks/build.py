@@ -10,6 +10,7 @@ from permset.config.networks import (
     CanonicalParams,
     DeepSetParams,
     EquivariantParams,
+    FrameParams,
     GeneratedParams,
     GroupParams,
     MLPParams,
@@ -28,6 +29,7 @@ from permset.networks.kernel_machine import KernelMachine
 from permset.networks.monotone import MonotoneSet
 from permset.networks.networks import MLP, DeepSet, EquivariantNetwork, MultiChannelNetwork, SetTransformer
 from permset.networks.standardization import Standardized
+from permset.symmetry.frames import WeightedFrame
 from permset.symmetry.groups import Permutation, PermutationGroup
 from permset.symmetry.symmetrizers import (
     Canonicalization,
@@ -47,16 +49,22 @@ def build_model(
     standardize: bool = False,
 ) -> SetNetwork:
     """A network, with fresh weights from torch's generator, and what wraps it; `set_size` is of the largest bag."""
-    network = _symmetrized(build_network(params, set_size, channels, outputs), symmetrizer, set_size)
+    network = _symmetrized(build_network(params, set_size, channels, outputs), symmetrizer, set_size, channels)
     return Standardized(network, channels, outputs) if standardize else network
 
 
-def _symmetrized(network: SetNetwork, symmetrizer: SymmetrizerParams | None, set_size: int) -> SetNetwork:
+def _symmetrized(
+    network: SetNetwork, symmetrizer: SymmetrizerParams | None, set_size: int, channels: int
+) -> SetNetwork:
     match symmetrizer:
         case None:
             return network
         case CanonicalParams():
-            return Canonicalization(network, symmetrizer.order)
+            group_of_order = None if symmetrizer.group is None else build_group(symmetrizer.group, set_size)
+            return Canonicalization(network, symmetrizer.order, group_of_order)
+        case FrameParams():
+            directions = generator(symmetrizer.seed, "directions")
+            return WeightedFrame(network, channels, symmetrizer.directions, directions)
         case AverageParams():
             group = build_group(symmetrizer.group, set_size)
             return GroupAverage(network, group, symmetrizer.of, symmetrizer.train_samples)
@@ -103,4 +111,7 @@ def build_group(params: GroupParams, degree: int) -> PermutationGroup:
 
 def is_exportable(network: nn.Module) -> bool:
     """Whether the same tensor operations serve every bag, so that the network can be exported as a graph of them."""
-    return not any(isinstance(part, GroupAverage) for part in network.modules())
+    return not any(
+        isinstance(part, GroupAverage) or (isinstance(part, Canonicalization) and part.group is not None)
+        for part in network.modules()
+    )

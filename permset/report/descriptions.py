@@ -53,6 +53,13 @@ def mil_tests(rows: Sequence[Row]) -> str:
     return f"AUC on the test bags of each test of multiple-instance learning: {', '.join(numbers)}."
 
 
+def subgroups(rows: Sequence[Row]) -> str:
+    numbers = (
+        f"{plain(row['method'])} on {plain(row['task'])} with {row['group']} {percent(row['accuracy'])}" for row in rows
+    )
+    return f"Accuracy of every method with the right group, a smaller and a larger one: {', '.join(numbers)}."
+
+
 def study(name: str, params: StudyParams, points: Sequence[MeasuredPoint]) -> str:
     """What is drawn, and where each line of the first panel starts and ends."""
     names, lines = [column.replace("_", " ") for column in params.show], []

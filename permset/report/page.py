@@ -12,12 +12,14 @@ import yaml
 
 from permset.config.data import (
     AnySource,
+    BlocksTaskParams,
     ColumnParams,
     DigitsParams,
     FoldsParams,
     GaussianVarianceParams,
     MaximumParams,
     MILTestParams,
+    RotationsParams,
     SplitParams,
     UnitSumParams,
 )
@@ -25,7 +27,7 @@ from permset.config.experiment import Params
 from permset.figures.key_objects import KeyBag, key_objects_figure
 from permset.figures.names import plain
 from permset.figures.styles import save
-from permset.report import answers, descriptions, mil_tests
+from permset.report import answers, descriptions, mil_tests, subgroups
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
@@ -38,6 +40,7 @@ QUESTIONS = Path(__file__).with_name("questions.yaml")
 # Where `make ui` serves the runs; the first experiment of a new store has the number 1.
 MLFLOW = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter="
 MIL_TESTS = Path("published/results/mil_tests/mil_tests.png")
+SUBGROUPS = Path("published/results/subgroups/subgroups.png")
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -56,8 +59,7 @@ def render(
     comparisons: Rows,
     permutations: Mapping[str, Rows],
     studies: Mapping[str, Rows],
-    published: Rows,
-    tests: Rows,
+    papers: Mapping[str, Rows],
     figures: Path,
     study_figures: Path,
     predictions: Mapping[str, Mapping[str, Any]],
@@ -65,7 +67,7 @@ def render(
 ) -> str:
     """The page; `permutations` has the table of one bag's orders for each run, `studies` each study's table.
 
-    `key_objects` has bags of those predictions that ask for objects.
+    `papers` has the tables of the published pipeline. `key_objects` has bags of those predictions that ask for objects.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     tasks = by_task(summary)
@@ -80,11 +82,19 @@ def render(
         tasks=[
             _task(name, params.task(name), rows, comparisons, permutations, figures) for name, rows in tasks.items()
         ],
-        published=Table.of(PUBLISHED, published),
-        mil_tests=Table.of(*mil_tests.table_of(tests)),
-        passing=mil_tests.told(tests),
+        published=Table.of(PUBLISHED, papers["comparison"]),
+        mil_tests=Table.of(*mil_tests.table_of(papers["mil_tests"])),
+        passing=mil_tests.told(papers["mil_tests"]),
         mil_tests_figure=MIL_TESTS.is_file()
-        and figure(MIL_TESTS, "AUC of every method in each test, with 95% intervals", descriptions.mil_tests(tests)),
+        and figure(
+            MIL_TESTS,
+            "AUC of every method in each test, with 95% intervals",
+            descriptions.mil_tests(papers["mil_tests"]),
+        ),
+        subgroups=Table.of(*subgroups.table_of(papers["subgroups"])),
+        with_groups=subgroups.told(papers["subgroups"]),
+        subgroups_figure=SUBGROUPS.is_file()
+        and figure(SUBGROUPS, "Accuracy of every method with each group", descriptions.subgroups(papers["subgroups"])),
         predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
         key_objects=[_key_objects(name, bags) for name, bags in key_objects.items() if bags],
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
@@ -144,6 +154,18 @@ def _about(task: AnySource) -> str:
             return (
                 f"Test {plain(task.test)} of multiple-instance learning: bags of objects of {task.channels} channels, "
                 f"of which up to {task.background} do not matter. Bags of the test are unlike those of training."
+            )
+        case RotationsParams():
+            other = "with two neighbours swapped" if task.negatives == "swapped" else "in random order"
+            return (
+                f"{task.set_size} numbers, uniform in [0, 1]: in class 1 a rotation of an increasing sequence, in "
+                f"class 0 {other}."
+            )
+        case BlocksTaskParams():
+            one, swapped = task.variances
+            return (
+                f"{task.set_size} objects of {task.channels} normal channels of mean zero, in two halves: the variance "
+                f"is {one:g} in the first and {swapped:g} in the second in class 0, the other way round in class 1."
             )
         case MaximumParams():
             return f"Bags of 1 to {task.set_size} numbers, uniform in [0, {task.high:g}]; the largest is to be found."

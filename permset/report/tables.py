@@ -68,7 +68,7 @@ def columns(rows: Sequence[Row]) -> Columns:
         unit = " in deviations" if rows[0].get("targets") else ""
         scores: dict[str, Callable[[Row], str]] = {
             f"validation MAE{unit}": lambda row: three_digits(row["validation"]),
-            f"MAE{unit} (95% interval)": lambda row: _with_interval(row, "mae", three_digits),
+            f"MAE{unit} (95% interval)": lambda row: with_interval(row, "mae", three_digits),
             f"RMSE{unit}": lambda row: three_digits(row["rmse"]),
             "R²": lambda row: f"{float(row['r2']):.3f}" if row["r2"] else "",
         }
@@ -76,13 +76,13 @@ def columns(rows: Sequence[Row]) -> Columns:
             scores["targets"] = lambda row: row["targets"]
     elif rows[0]["bayes_accuracy"]:
         scores = {
-            "accuracy (95% interval)": lambda row: _with_interval(row, "accuracy", percent),
+            "accuracy (95% interval)": lambda row: with_interval(row, "accuracy", percent),
             "regret": lambda row: f"{float(row['regret']):.4f}",
         }
     else:
         scores = {
             "validation accuracy": lambda row: percent(row["validation"]),
-            "accuracy (95% interval)": lambda row: _with_interval(row, "accuracy", percent),
+            "accuracy (95% interval)": lambda row: with_interval(row, "accuracy", percent),
             "balanced accuracy": lambda row: percent(row["balanced_accuracy"]),
             "AUC": lambda row: f"{float(row['auc']):.3f}" if row["auc"] else "",
         }
@@ -136,7 +136,7 @@ def percent(share: float | str, digits: int = 2) -> str:
     return f"{100 * float(share):.{digits}f}%"
 
 
-def _with_interval(row: Row, name: str, show: Callable[[str], str]) -> str:
+def with_interval(row: Row, name: str, show: Callable[[str], str]) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return show(row[name]) + (f" ({show(low)} – {show(high)})" if low else "")
 
@@ -162,7 +162,7 @@ def markdown_table(header: Columns, rows: Sequence[Row]) -> str:
 # Mean absolute errors, those of this project with 95% intervals over seeds.
 PUBLISHED: Columns = {
     "method": lambda row: row["method"].replace("_", " "),
-    "constant rate": lambda row: _with_interval(row, "constant", three_digits),
-    "cosine decay": lambda row: _with_interval(row, "cosine", three_digits),
+    "constant rate": lambda row: with_interval(row, "constant", three_digits),
+    "cosine decay": lambda row: with_interval(row, "cosine", three_digits),
     "paper": lambda row: f"{row['paper']} ± {row['spread']}",
 }

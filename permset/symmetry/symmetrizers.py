@@ -19,6 +19,7 @@ from permset.data.masks import Mask, resize, without_padding
 from permset.symmetry.arrangements import arrangements
 from permset.symmetry.averages import Mean, mean_of
 from permset.symmetry.groups import PermutationGroup
+from permset.symmetry.least import least_arrangement
 
 Objects = Float[Tensor, "*batch n c"]
 Logits = Float[Tensor, "*batch outputs"]
@@ -59,19 +60,31 @@ class Canonicalization(SetNetwork):
     lexicographically. Objects that tie in everything are equal, so that the result is the same to the last
     bit in whatever order they came. "channels" sorts each channel on its own, which forgets which values
     belong to one object. Gradients flow through the values. −0.0 is taken for 0.0, with which it ties.
+
+    With a group, f sees the least arrangement of the bag that the group can make: the one that is first if arrangements
+    are compared object by object, in the same order of objects. Under S_n that is the sorted bag.
     """
 
-    def __init__(self, network: nn.Module, order: Order = "lexicographic"):
+    def __init__(self, network: nn.Module, order: Order = "lexicographic", group: PermutationGroup | None = None):
         super().__init__()
-        self.network = network
-        self.order = order
+        if group is not None and order == "channels":
+            raise PermsetError(
+                'order "channels" takes each channel on its own, in any order; give no group, or another order'
+            )
+        self.network, self.order, self.group = network, order, group
 
     def forward(self, x: Objects, mask: Mask | None = None) -> Logits:
-        there = None if mask is None else mask.sort(dim=-1, descending=True).values
-        return _call(self.network, self.canonical(x, mask), there)
+        if self.group is None:
+            there = None if mask is None else mask.sort(dim=-1, descending=True).values
+            return call(self.network, self.canonical(x, mask), there)
+        x, mask = resize(x, mask, self.group.degree)
+        x = _without_signed_zeros(without_padding(x, mask))
+        objects = _with_mask(x, mask)
+        p = least_arrangement(_ranks(objects, self._sorting(x, mask)), self.group)
+        return _on_objects(self.network, _arrange(objects, p.unsqueeze(-2)).squeeze(-3), mask is not None)
 
     def canonical(self, x: Objects, mask: Mask | None = None) -> Objects:
-        """Padding comes last, as zeros."""
+        """All objects in order; padding comes last, as zeros."""
         x = _without_signed_zeros(without_padding(x, mask))
         if self.order == "channels":
             if mask is None:
@@ -79,6 +92,10 @@ class Canonicalization(SetNetwork):
             # Infinity comes before NaN, so that padding of NaN comes last whatever the objects hold.
             x = without_padding(x, mask, torch.nan).sort(-2).values
             return without_padding(x, mask.sort(dim=-1, descending=True).values)
+        return x.gather(-2, self._sorting(x, mask).unsqueeze(-1).expand(x.shape))
+
+    def _sorting(self, x: Objects, mask: Mask | None) -> Int[Tensor, "*batch n"]:
+        """The places of the objects in their order, padding last."""
         keys = [x[..., channel] for channel in range(x.shape[-1])]
         if self.order == "norm":
             # Object by object, and not by a sum over an axis, which may round differently from place to place.
@@ -89,10 +106,10 @@ class Canonicalization(SetNetwork):
         order = keys.pop().sort(dim=-1, stable=True).indices
         for key in reversed(keys):
             order = order.gather(-1, key.gather(-1, order).sort(dim=-1, stable=True).indices)
-        return x.gather(-2, order.unsqueeze(-1).expand(x.shape))
+        return order
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
-        return PermutationGroup.symmetric(set_size)
+        return self.group or PermutationGroup.symmetric(set_size)
 
 
 class GroupAverage(SetNetwork):
@@ -242,6 +259,15 @@ def _without_signed_zeros(x: Objects) -> Objects:
     return x + 0.0
 
 
+def _ranks(x: Objects, sorting: Int[Tensor, "*batch n"]) -> Int[Tensor, "*batch n"]:
+    """The place of each object in the order of the different ones; `sorting` puts the objects in order."""
+    ordered = x.gather(-2, sorting.unsqueeze(-1).expand(x.shape))
+    before, after = ordered[..., :-1, :], ordered[..., 1:, :]
+    differs = ((before != after) & ~(before.isnan() & after.isnan())).any(-1)
+    ranks = torch.cat([torch.zeros_like(sorting[..., :1]), differs.long().cumsum(-1)], -1)
+    return ranks.gather(-1, sorting.argsort(-1))
+
+
 def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
     """The mask as one more channel, which moves with the objects and tells padding from objects of zero."""
     return x if mask is None else torch.cat([x, mask.unsqueeze(-1).to(x)], -1)
@@ -249,10 +275,10 @@ def _with_mask(x: Objects, mask: Mask | None) -> Float[Tensor, "*batch n _"]:
 
 def _on_objects(network: nn.Module, objects: Objects, masked: bool) -> Logits:
     """Outputs for what `_with_mask` has made."""
-    return _call(network, objects[..., :-1], objects[..., -1] > 0) if masked else _call(network, objects, None)
+    return call(network, objects[..., :-1], objects[..., -1] > 0) if masked else call(network, objects, None)
 
 
-def _call(network: nn.Module, x: Objects, mask: Mask | None) -> Logits:
+def call(network: nn.Module, x: Objects, mask: Mask | None) -> Logits:
     """Outputs of any network; one that need not take more leading axes gets them as one, (sets, n, c)."""
     inputs = (x,) if mask is None else (x, mask)
     if isinstance(network, SetNetwork):

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from permset.data.randomness import generator
+from permset.data.subgroups import Blocks, Rotations
 from permset.data.tasks import GaussianVariance, Maximum, UnitSum
 from permset.evaluation.bayes import bayes_loss, posterior
 
@@ -34,6 +35,17 @@ def test_the_posterior_is_by_bayes_rule_from_the_densities_of_both_classes(task:
     assert posterior(task, None) is None
 
 
+def test_the_posterior_of_blocks_is_by_bayes_rule_too() -> None:
+    task = Blocks(4, 2, (0.5, 1.5))
+    bags = task.sample(500, generator(0, "posterior"))
+    x = bags.x.double().numpy()
+    scales = [np.repeat(np.sqrt(pair), 2)[:, None] for pair in ((0.5, 1.5), (1.5, 0.5))]
+    first, second = (norm.pdf(x, scale=scale).prod((1, 2)) for scale in scales)
+    found = posterior(task, bags)
+    assert found is not None
+    np.testing.assert_allclose(found.numpy(), second / (first + second), rtol=1e-9)
+
+
 def test_a_bayes_loss_has_no_digits_that_depend_on_how_it_is_integrated() -> None:
     loss = bayes_loss(GaussianVariance())
     assert loss is not None
@@ -45,5 +57,5 @@ def test_the_order_of_the_classes_does_not_matter() -> None:
 
 
 def test_classes_that_are_told_apart_without_error_cost_nothing_and_others_are_not_known() -> None:
-    assert bayes_loss(UnitSum()) == 0
-    assert bayes_loss(Maximum()) is None
+    assert bayes_loss(UnitSum()) == bayes_loss(Rotations()) == 0
+    assert [bayes_loss(task) for task in (Maximum(), Blocks(), Rotations(negatives="shuffled"))] == [None] * 3

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 
 from permset import PermsetError
 from permset.config.experiment import CertificateParams
-from permset.data.bags import Bags
+from permset.evaluation.invariance import Predict, yardstick
 from permset.evaluation.monotonicity import falls_by_adding, monotonicity
+from permset.evaluation.probes import Inputs
 
 LIMITS = CertificateParams(objects=1, permutations=1, shown=1, seed=0, invariant=1e-12, approximate=0.3)
 X = torch.randn(40, 5, 2, generator=torch.Generator().manual_seed(0))
@@ -29,6 +31,10 @@ def first_channel(x: Tensor) -> Tensor:
 
 def size(x: Tensor) -> Tensor:
     return x.abs().sum(-1)
+
+
+def measured(predict: Predict, inputs: Inputs, claimed: bool = False) -> dict[str, Any]:
+    return monotonicity("a_run", claimed, predict, [inputs], yardstick(predict, [inputs]), LIMITS)
 
 
 def test_the_fall_is_what_the_lowest_object_takes_away() -> None:
@@ -50,12 +56,11 @@ def test_every_portion_and_seed_counts() -> None:
     assert found.shape == (2, 40, 1)
     assert not found[0].any()
     torch.testing.assert_close(found[1, :30], falls_by_adding(total(first_channel), [(X[:30].double(),)])[0])
-    assert monotonicity("a", False, two, [Bags(X, torch.zeros(40, 1), MASK)], LIMITS)["monotone"] == "not monotone"
+    assert measured(two, (X.double(), MASK))["monotone"] == "not monotone"
 
 
 def test_the_error_is_relative_to_the_spread_of_outputs_over_bags() -> None:
-    bags = Bags(X, torch.zeros(40, 1))
-    found = monotonicity("a", False, total(first_channel), [bags], LIMITS)
+    found = measured(total(first_channel), (X.double(),))
     outputs = X.double()[..., 0].sum(1).sort().values
     spread = outputs[-4] - outputs[3]
     assert found["monotonicity"] == pytest.approx(float((-X.double()[..., 0]).max() / spread))
@@ -64,16 +69,16 @@ def test_the_error_is_relative_to_the_spread_of_outputs_over_bags() -> None:
 
 def test_rounding_is_no_fall() -> None:
     nearly = lambda x, mask: total(size)(x, mask) * (1 - 1e-15 * mask.sum(-1)[None, :, None])  # noqa: E731
-    found = monotonicity("a", True, nearly, [Bags(X, torch.zeros(40, 1), MASK)], LIMITS)
+    found = measured(nearly, (X.double(), MASK), claimed=True)
     assert found["monotone"] == "monotone"
     assert 0 <= float(found["monotonicity"]) < 1e-12
 
 
 def test_a_network_that_claims_to_be_monotone_and_is_not_is_an_error_in_one_line() -> None:
     with pytest.raises(PermsetError, match=r"^a_run: claims that an added object never lowers its outputs, but .*$"):
-        monotonicity("a_run", True, total(first_channel), [Bags(X, torch.zeros(40, 1))], LIMITS)
+        measured(total(first_channel), (X.double(),), claimed=True)
 
 
 def test_an_output_that_is_no_number_is_not_monotone() -> None:
     broken = lambda x, mask=ALL: torch.where(mask.all(-1), math.nan, 1.0)[None, :, None].double()  # noqa: E731
-    assert monotonicity("a", False, broken, [Bags(X, torch.zeros(40, 1))], LIMITS)["monotone"] == "not monotone"
+    assert measured(broken, (X.double(),))["monotone"] == "not monotone"

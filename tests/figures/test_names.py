@@ -16,6 +16,9 @@ TASKS = [
     for task in params.sources
 ]
 
+LEAST = {"kind": "canonical", "order": "lexicographic", "group": {"kind": "cyclic"}}
+FRAME = {"kind": "frame", "directions": 5, "seed": 0}
+
 
 def entry(kind: str, symmetrizer: str | None = None, **model: object) -> Entry:
     wrapped = None if symmetrizer is None else {"kind": symmetrizer, "group": {"kind": "symmetric"}, "samples": 8}
@@ -46,6 +49,8 @@ def test_names_of_a_task_differ_and_are_no_paths(entries: dict[str, Entry]) -> N
         (entry("svm"), "SVM", "svm"),
         (entry("multichannel"), "Multichannel network", "plain"),
         (entry("mlp", "canonical"), "Canonical order", "canonical"),
+        ({**entry("mlp"), "symmetrizer": LEAST}, "Least of rotations", "canonical"),
+        ({**entry("mlp"), "symmetrizer": FRAME}, "Weighted frame of 5 orders", "canonical"),
         (entry("mlp", "average"), "Average over all orders", "average"),
         (entry("mlp", "sampled_average"), "Average over 8 orders", "average"),
         (entry("mlp", "augmentation"), "MLP, augmented", "augmentation"),

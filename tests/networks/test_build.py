@@ -22,6 +22,7 @@ from permset.networks.networks import (
     count_params,
 )
 from permset.networks.standardization import Standardized
+from permset.symmetry.frames import WeightedFrame
 from permset.symmetry.groups import PermutationGroup
 from permset.symmetry.symmetrizers import (
     Canonicalization,
@@ -92,6 +93,13 @@ def test_every_symmetrizer_has_its_settings() -> None:
     canonical = build_model(mlp, symmetrizer(kind="canonical", order="norm"), 5, 2)
     assert isinstance(canonical, Canonicalization)
     assert canonical.order == "norm"
+    assert canonical.group is None
+    least = build_model(mlp, symmetrizer(kind="canonical", order="lexicographic", group=cyclic), 5, 2)
+    assert isinstance(least, Canonicalization)
+    assert (least.order, least.group) == ("lexicographic", PermutationGroup.cyclic(5))
+    frame = build_model(mlp, symmetrizer(kind="frame", directions=3, seed=7), 5, 2)
+    assert isinstance(frame, WeightedFrame)
+    assert torch.equal(frame.directions, torch.randn(3, 2, generator=generator(7, "directions")))
     average = build_model(mlp, symmetrizer(kind="average", group=cyclic, of="probabilities", train_samples=4), 5, 2)
     assert isinstance(average, GroupAverage)
     assert (average.group, average.averaged) == (PermutationGroup.cyclic(5), "probabilities")
@@ -105,9 +113,9 @@ def test_every_symmetrizer_has_its_settings() -> None:
     augmented = build_model(mlp, symmetrizer(kind="augmentation", group={"kind": "blocks", "sizes": [2, 3]}), 5, 2)
     assert isinstance(augmented, PermutationAugmentation)
     assert augmented.group == PermutationGroup.blocks([2, 3])
-    for network in (canonical, average, sampled, augmented):
+    for network in (canonical, least, frame, average, sampled, augmented):
         assert isinstance(network.network, MLP)
-        assert is_exportable(network) == (network is not average)
+        assert is_exportable(network) == (network not in (average, least))
 
 
 def test_a_group_that_cannot_act_on_bags_is_refused() -> None:

@@ -16,6 +16,7 @@ from permset.config.kinds import Averaged, Order
 from permset.data.randomness import generator
 from permset.evaluation.invariance import invariance_error
 from permset.networks.networks import MLP, DeepSet, EquivariantNetwork, MultiChannelNetwork
+from permset.symmetry.frames import WeightedFrame
 from permset.symmetry.groups import PermutationGroup, act
 from permset.symmetry.layers import InvariantLinear
 from permset.symmetry.symmetrizers import (
@@ -55,6 +56,9 @@ INVARIANT: dict[str, Callable[[PermutationGroup], nn.Module]] = {
     "canonical": lambda group: Canonicalization(mlp(group.degree)),
     "canonical by norm": lambda group: Canonicalization(mlp(group.degree), "norm"),
     "canonical by channel": lambda group: Canonicalization(MultiChannelNetwork(group.degree, 2, [[2, 8]]), "channels"),
+    "canonical under its group": lambda group: Canonicalization(mlp(group.degree), group=group),
+    "canonical under its group, by norm": lambda group: Canonicalization(mlp(group.degree), "norm", group),
+    "weighted frame": lambda group: WeightedFrame(mlp(group.degree), CHANNELS, 5, generator(0, "directions")),
     "average": lambda group: GroupAverage(mlp(group.degree), group),
     "average of probabilities": lambda group: GroupAverage(mlp(group.degree), group, averaged="probabilities"),
     "average, few at once": lambda group: GroupAverage(mlp(group.degree), group, at_once=7),
@@ -108,7 +112,7 @@ def test_the_controls_are_not_invariant(group: str) -> None:
 
 def test_a_subgroups_network_is_not_invariant_under_more() -> None:
     x = bags("different objects", 6)
-    for name in ("equivariant, tied", "average"):
+    for name in ("equivariant, tied", "average", "canonical under its group"):
         network = INVARIANT[name](GROUPS["C_6"])
         assert error(network, GROUPS["C_6"], x) <= 1e-12
         assert error(network, PermutationGroup.symmetric(6), x) > 1e-3
@@ -280,6 +284,8 @@ def zeros_of_both_signs(n: int) -> Tensor:
     "wrap",
     [
         *(lambda network, group, order=order: Canonicalization(network, order) for order in ORDERS),
+        lambda network, group: Canonicalization(network, group=group),
+        lambda network, group: WeightedFrame(network, CHANNELS, 5, generator(0, "directions")),
         GroupAverage,
         lambda network, group: GroupAverage(network, group, at_once=7),
     ],
@@ -365,6 +371,8 @@ WRAPPERS: dict[str, Callable[[nn.Module, PermutationGroup], Any]] = {
     "average of the canonical": lambda network, group: GroupAverage(Canonicalization(network), group),
     "sampled average": lambda network, group: SampledGroupAverage(network, group, 9, 2, generator(0, "average")),
     "canonical": lambda network, group: Canonicalization(network),
+    "canonical under its group": lambda network, group: Canonicalization(network, group=group),
+    "weighted frame": lambda network, group: WeightedFrame(network, CHANNELS, 5, generator(0, "directions")),
     "augmentation": PermutationAugmentation,
     "augmented average": lambda network, group: PermutationAugmentation(GroupAverage(network, group), group),
 }
