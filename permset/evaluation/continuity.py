@@ -1,4 +1,4 @@
-"""Whether a network's outputs are continuous in the bag, or jump, as they do where a sort puts objects the other way."""
+"""Whether a network's outputs are continuous in the bag, or jump, as where a sort puts two objects the other way."""
 
 from collections.abc import Sequence
 from typing import Literal

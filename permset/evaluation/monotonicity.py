@@ -18,8 +18,8 @@ def monotonicity(
 ) -> dict[str, float | Monotone]:
     """The largest fall of an output, relative to its spread over bags, the worst over seeds; and a verdict.
 
-    Bags are in float64. `monotone`: no fall is more than rounding, as `invariant` is for changes. It holds for the bags on which it was
-    measured. PermsetError if the network claims to be monotone and is not.
+    Bags are in float64. `monotone`: no fall is more than rounding, as `invariant` is for changes. It holds for the bags
+    on which it was measured. PermsetError if the network claims to be monotone and is not.
     """
     falls = falls_by_adding(predict, portions)
     error, rounding = (float(errors.max()) for errors in (by.relative(falls), ratio(falls, by.rounded)))
