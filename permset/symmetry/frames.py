@@ -51,7 +51,7 @@ def _weights(
     """Of each direction, which add up to one; all the same where all have ties, or where there is nothing to order."""
     differ = (bags[..., 1:, :] != bags[..., :-1, :]).any(-1) & projections[..., 1:].isfinite()
     gaps = (projections[..., 1:] - projections[..., :-1]).where(differ, torch.inf)
-    least = torch.cat([gaps, torch.full_like(projections[..., :1], torch.inf)], -1).amin(-1)
+    least = torch.cat([gaps, gaps.new_full((*gaps.shape[:-1], 1), torch.inf)], -1).amin(-1)
     weights = least.where(least.isfinite(), 1.0)
     total = weights.sum(-1, keepdim=True)
     return torch.where(total > 0, weights / total.where(total > 0, 1.0), 1 / weights.shape[-1])

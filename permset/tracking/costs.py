@@ -19,6 +19,11 @@ ENDLESS = 1_000_000_000
 """for a single bag"""
 
 
+def announced(network: nn.Module) -> nn.Module:
+    """The network, which says what it is about to cost if there is an exact average in it."""
+    return Announced(network) if any(isinstance(part, GroupAverage) for part in network.modules()) else network
+
+
 class Announced(nn.Module):
     """A network with an exact average in it, which says what it is about to cost, and refuses what would never end."""
 

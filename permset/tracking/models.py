@@ -27,7 +27,7 @@ from permset.networks.build import is_exportable
 from permset.reading.encoding import Column, Encoding, stored_encoding
 from permset.store.arrays import read_model
 from permset.tracking import served
-from permset.tracking.costs import Announced
+from permset.tracking.costs import announced
 from permset.tracking.graphs import graph_of
 from permset.tracking.served import Interface
 from permset.tracking.store import PACKAGE
@@ -120,7 +120,7 @@ class BagFlavor:
             if exportable:
                 torch.export.save(graph_of(network, interface), file)
             else:
-                torch.save(Announced(network), file)
+                torch.save(announced(network), file)
             mlflow.pyfunc.save_model(
                 path,
                 mlflow_model=mlflow_model,

@@ -34,7 +34,10 @@ def write_onnx(path: Path, network: nn.Module, interface: Interface, example: Ba
     if missing:
         raise PermsetError(f"{path}: packages are missing to write it; install them with: pip install {missing}")
     if not is_exportable(network):
-        raise PermsetError(f"{path}: an exact average cannot be an ONNX file; load its model from MLflow")
+        raise PermsetError(
+            f"{path}: not written, for its work depends on the values of a bag, as that of an exact average does; load "
+            "its model from MLflow"
+        )
     content = _converted(network.eval(), interface)
     difference = _difference(network, interface, example, content)
     if not difference <= TOLERANCE:

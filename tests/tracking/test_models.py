@@ -21,11 +21,13 @@ from masked_bags import with_any_weights
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
 from predicted_tables import BAGS, NETWORK, check, table_of
+from pydantic import TypeAdapter
 from torch import nn
 from tracked_results import interface, log, result, runs
 
 from permset.config.data import DrawnParams
 from permset.config.experiment import load_params
+from permset.config.networks import MLPParams, SymmetrizerParams
 from permset.data.bags import Bags, Collection
 from permset.data.batches import Split
 from permset.data.randomness import generator
@@ -42,6 +44,8 @@ from permset.tracking.served import Interface
 from permset.tracking.store import project_root
 
 COUNT = count()
+LEAST = {"kind": "canonical", "order": "lexicographic", "group": {"kind": "cyclic"}}
+FRAME = {"kind": "frame", "directions": 5, "seed": 0}
 PARAMS = load_params(ROOT / "params.yaml")
 COLLECTED = {
     "digits": (30, ["row", "column", "intensity"], Classes(10, tuple("0123456789"))),
@@ -135,6 +139,16 @@ def test_the_model_of_every_default_run_takes_bags_of_all_sizes_that_it_can(name
         x, turn = bits(7, task.set_size, task.channels), np.roll(np.arange(task.set_size), 3)
         columns = [column for column in table.columns if column != "predicted"]
         np.testing.assert_allclose(model.predict(x[:, turn])[columns], model.predict(x)[columns], atol=1e-6)
+
+
+@pytest.mark.parametrize("symmetrizer", [LEAST, FRAME])
+def test_so_does_the_model_of_a_group_or_a_frame(symmetrizer: dict[str, Any]) -> None:
+    params = TypeAdapter(SymmetrizerParams).validate_python(symmetrizer)
+    network = build_model(MLPParams(kind="mlp", widths=[5], activation="tanh"), params, 6, 2)
+    x = torch.randn(7, 6, 2, generator=generator(0, "bags"))
+    taken = interface_of(GaussianVariance(6, 2), varying=False, any_size=False)
+    table = mlflow.pyfunc.load_model(logged(network, taken)).predict(x.numpy())
+    check(table, network(x), answers_of(Binary()))
 
 
 @pytest.fixture(scope="module")
