@@ -17,7 +17,7 @@ from permset.evaluation.baseline import doubts, majority
 from permset.evaluation.bayes import bayes_loss, posterior
 from permset.evaluation.calibration import calibration
 from permset.evaluation.certificate import certified, example, show_permutations
-from permset.evaluation.continuity import continuity, is_measurable
+from permset.evaluation.continuity import continuity, is_in_doubt
 from permset.evaluation.invariance import Predict, double, yardstick
 from permset.evaluation.metrics import measure, scores
 from permset.evaluation.monotonicity import monotonicity
@@ -46,7 +46,7 @@ def evaluate(name: str) -> None:
     by = yardstick(outputs, inputs)
     if task.target.outputs == 1:  # Which of several outputs were not to fall?
         certificate |= monotonicity(name, network.claims_monotone, outputs, inputs, by, limits)
-    if is_measurable(network):
+    if is_in_doubt(network):
         certificate |= continuity(outputs, inputs, by, limits.invariant, generator(limits.seed, "paths"))
     bag = example(outputs, portions, saved["best_seed"], task.target)
     write_orders(opened, outputs, bag, saved["best_seed"])

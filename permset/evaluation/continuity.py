@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from permset.config.networks import AVERAGED_AT_MOST
 from permset.evaluation.invariance import Predict, Yardstick, ratio
 from permset.evaluation.probes import Inputs
-from permset.symmetry.symmetrizers import GroupAverage
+from permset.symmetry.frames import WeightedFrame
+from permset.symmetry.symmetrizers import Canonicalization, GroupAverage
 
 Continuous = Literal["continuous", "not continuous"]
 # Bags from which paths start.
@@ -22,13 +23,15 @@ PARTS = [64, 8, 8, 8, 8, 8, 8, 8, 8]
 LAST, FALLS = 5, 100
 
 
-def is_measurable(network: nn.Module) -> bool:
-    """Whether bags may have objects that all differ: an average over a large group lists all their arrangements.
+def is_in_doubt(network: nn.Module) -> bool:
+    """Whether a network puts objects in order: whatever else it does to them is continuous by construction.
 
-    Such an average is continuous if what it averages is, for it is a sum of finitely many terms.
+    Not if an average over a large group does so too, which on a path lists all arrangements of objects that all differ.
     """
-    averages = [part for part in network.modules() if isinstance(part, GroupAverage)]
-    return all(average.group.order <= AVERAGED_AT_MOST for average in averages)
+    parts = list(network.modules())
+    groups = [part.group for part in parts if isinstance(part, GroupAverage)]
+    orders = any(isinstance(part, Canonicalization | WeightedFrame) for part in parts)
+    return orders and all(group.order <= AVERAGED_AT_MOST for group in groups)
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from permset.data.randomness import generator
-from permset.evaluation.continuity import continuity, is_measurable
+from permset.evaluation.continuity import continuity, is_in_doubt
 from permset.evaluation.invariance import Predict, as_used, yardstick
 from permset.evaluation.probes import Inputs
 from permset.networks.networks import MLP, DeepSet, EquivariantNetwork
@@ -54,6 +54,7 @@ CONTINUOUS: dict[str, Callable[[], nn.Module]] = {
     "weighted frame": lambda: WeightedFrame(mlp(), CHANNELS, 21, generator(0, "directions")),
     "weighted frame of few": lambda: WeightedFrame(mlp(), CHANNELS, 3, generator(0, "directions")),
 }
+PLAIN = "MLP", "DeepSet", "equivariant", "average", "augmentation"
 JUMPING: dict[str, Callable[[], nn.Module]] = {
     "sorted": lambda: Canonicalization(mlp()),
     "sorted by norm": lambda: Canonicalization(mlp(), "norm"),
@@ -149,8 +150,11 @@ def test_bags_of_every_portion_are_starts() -> None:
     assert found["continuous"] == "not continuous"
 
 
-def test_averages_over_large_groups_are_not_measured() -> None:
-    small, large = (PermutationGroup.symmetric(n) for n in (7, 8))
-    assert is_measurable(nn.Sequential(GroupAverage(nn.Identity(), small)))
-    assert not is_measurable(nn.Sequential(GroupAverage(nn.Identity(), large)))
-    assert is_measurable(Canonicalization(nn.Identity(), group=large))
+def test_networks_that_put_objects_in_order_are_in_doubt() -> None:
+    """But for averages over groups so large that they cannot be measured."""
+    assert not any(is_in_doubt(network()) for name, network in CONTINUOUS.items() if name in PLAIN)
+    for wrapped in (Canonicalization(mlp()), CONTINUOUS["weighted frame"](), JUMPING["least rotation"]()):
+        assert is_in_doubt(nn.Sequential(wrapped))
+    small, large = (GroupAverage(Canonicalization(mlp()), PermutationGroup.symmetric(n)) for n in (7, 8))
+    assert is_in_doubt(small)
+    assert not is_in_doubt(large)
