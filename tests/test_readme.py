@@ -132,6 +132,7 @@ def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert printed.startswith("62\n")
     assert "\ninvariant " in printed
+    assert printed.endswith("[1.0, 0.5]\n")
 
 
 def test_its_classifier_learns_and_can_be_searched_for(capsys: pytest.CaptureFixture[str]) -> None:
