@@ -48,7 +48,7 @@ def _orbits(orders: Int[np.ndarray, "orders n"], group: PermutationGroup) -> dic
     """The share of the orders in each orbit, which the least arrangement names."""
     least = np.take_along_axis(orders, least_arrangement(torch.as_tensor(orders), group).numpy(), 1)
     found, counts = np.unique(least, axis=0, return_counts=True)
-    return {tuple(order): count / len(orders) for order, count in zip(found.tolist(), counts, strict=True)}
+    return {tuple(order): count / len(orders) for order, count in zip(found.tolist(), counts.tolist(), strict=True)}
 
 
 def _of_blocks(task: Blocks, group: PermutationGroup) -> float | None:
