@@ -14,6 +14,15 @@ ROLES = "train", "validation", "test"
 """what a file may say of a bag, in the order of the numbers by which permset.data.splits knows them"""
 
 
+def _differ(variances: list[float]) -> list[float]:
+    if variances[0] == variances[1]:
+        raise ValueError(f"must differ to tell the classes apart, got {show(variances[0])} twice")
+    return variances
+
+
+Variances = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_differ)]
+
+
 class DrawnParams(Strict):
     """Bags that are drawn afresh whenever they are needed."""
 
@@ -51,13 +60,8 @@ class GaussianVarianceParams(DrawnParams):
     """objects in a bag"""
     channels: Count
     """numbers an object"""
-    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    variances: Variances
     """of class 0 and of class 1"""
-
-    @model_validator(mode="after")
-    def _variances_differ(self) -> "GaussianVarianceParams":
-        _check_variances(self.variances)
-        return self
 
 
 class MaximumParams(DrawnParams):
@@ -111,13 +115,8 @@ class BlocksTaskParams(DrawnParams):
     """objects in a bag, half of them of each kind"""
     channels: Count
     """numbers an object"""
-    variances: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    variances: Variances
     """of the first kind, in class 0 and in class 1; the other kind has the other one"""
-
-    @model_validator(mode="after")
-    def _variances_differ(self) -> "BlocksTaskParams":
-        _check_variances(self.variances)
-        return self
 
 
 class AnySplitParams(Strict):
@@ -260,11 +259,6 @@ DrawnTaskParams = (
 TaskParams = Annotated[DrawnTaskParams | DigitsParams, Field(discriminator="kind")]
 BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]
 AnySource = DrawnTaskParams | DigitsParams | NpzParams | CsvParams
-
-
-def _check_variances(variances: list[float]) -> None:
-    if variances[0] == variances[1]:
-        raise ValueError(f"variances must differ to tell the classes apart, got {variances[0]} twice")
 
 
 def check_subset_sizes(set_size: int, subset_sizes: list[int] | tuple[int, int]) -> None:

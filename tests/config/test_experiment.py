@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 BLOCKS = {"kind": "blocks", "sizes": [3, 6]}
 GAUSSIAN = {"kind": "gaussian_variance", "set_size": 4, "channels": 2, "test_sets": 1000, "test_seed": 0}
 MAXIMUM = {"kind": "maximum", "set_size": 4, "high": 1.0, "loss": "squared", "test_sets": 1000, "test_seed": 0}
+HALVES = GAUSSIAN | {"kind": "blocks", "variances": [2.0, 1.0]}
+ROTATIONS = {"kind": "rotations", "set_size": 4, "negatives": "swapped", "test_sets": 1000, "test_seed": 0}
 CYCLE = {"kind": "generated", "cycles": [[[0, 10]]]}
 MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
 FOLDS = {"kind": "folds", "folds": 5, "repeats": 1, "validation": 0.1, "seed": 0}
@@ -208,7 +210,20 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("train.data", 33, "train.data"),
         ("train.data", "old", "train.data"),
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
-        ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian: variances must differ"),
+        ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian.variances: must differ"),
+        ("tasks.mine", HALVES | {"variances": [2, 2]}, "tasks.mine.variances: must differ to tell the classes apart"),
+        ("tasks.mine", HALVES | {"set_size": 5}, "tasks.mine.set_size: Input should be a multiple of 2"),
+        ("tasks.mine", ROTATIONS | {"set_size": 2}, "tasks.mine.set_size: Input should be greater than or equal to 3"),
+        (
+            "runs.canonical.symmetrizer",
+            {"kind": "canonical", "order": "channels", "group": {"kind": "cyclic"}},
+            "runs.canonical.symmetrizer: order channels takes each channel on its own, in any order; remove group",
+        ),
+        (
+            "runs.canonical.symmetrizer",
+            {"kind": "canonical", "order": "norm", "group": {"kind": "blocks", "sizes": [2, 3]}},
+            "runs.canonical.symmetrizer.group: sizes must add up to the set size 10, got [2, 3]",
+        ),
         (
             "tasks.gaussian",
             GAUSSIAN | {"variances": [1.0, 2.0], "channels": 0},
