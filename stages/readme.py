@@ -27,7 +27,7 @@ def readme() -> None:
         "mil_tests": markdown_table(*mil_tests.table_of(tests)),
         "passing": "".join(f"- {line}\n" for line in mil_tests.told(tests)),
     }
-    groups = read_csv(Path("published/results/subgroups.csv"), "subgroups")
+    groups = read_csv(Path("published/subgroups/results/subgroups.csv"), "subgroups")
     texts |= {
         "subgroups": markdown_table(*subgroups.table_of(groups)),
         "with_groups": "".join(f"- {line}\n" for line in subgroups.told(groups)),

@@ -1,4 +1,4 @@
-"""subgroups (published/dvc.yaml): the right group, a smaller and a larger one, for each method → results/subgroups.*"""
+"""subgroups (published/subgroups): the right group, a smaller and a larger one, for each method → results/subgroups.*"""
 
 from pathlib import Path
 from typing import Any

@@ -47,7 +47,9 @@ def test_dvc_shows_the_committed_scores_in_a_row_for_each_run(tmp_path: Path, mo
     assert max(map(len, shown)) <= 100
 
 
-@pytest.mark.parametrize("pipeline", ["dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml"])
+@pytest.mark.parametrize(
+    "pipeline", ["dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml", "published/subgroups/dvc.yaml"]
+)
 def test_no_other_files_are_metrics(pipeline: str) -> None:
     stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]
     metrics = {name: stage.get("do", stage).get("metrics", []) for name, stage in stages.items()}

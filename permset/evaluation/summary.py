@@ -49,8 +49,6 @@ COLUMNS = [
     "verdict",
     "monotonicity",
     "monotone",
-    "continuity",
-    "continuous",
     "warning",
 ]
 

@@ -40,7 +40,7 @@ QUESTIONS = Path(__file__).with_name("questions.yaml")
 # Where `make ui` serves the runs; the first experiment of a new store has the number 1.
 MLFLOW = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter="
 MIL_TESTS = Path("published/results/mil_tests/mil_tests.png")
-SUBGROUPS = Path("published/results/subgroups/subgroups.png")
+SUBGROUPS = Path("published/subgroups/results/subgroups/subgroups.png")
 Rows = Sequence[Mapping[str, str]]
 
 
