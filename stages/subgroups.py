@@ -1,4 +1,4 @@
-"""subgroups (published/subgroups): the right group, a smaller and a larger one, for each method → results/subgroups.*"""
+"""subgroups (published/): each method with the right group, a smaller and a larger one → results/subgroups.*"""
 
 from pathlib import Path
 from typing import Any

@@ -7,15 +7,11 @@ from committed import committed
 from permset.config.experiment import Params
 from permset.figures.names import Entry, at_value, axis_name, kind_of, names, value_name, with_settings
 
-PARAMS = [
-    Params.model_validate(yaml.safe_load(committed(path)))
-    for path in ("params.yaml", "published/params.yaml", "published/subgroups/params.yaml")
-]
+PATHS = "params.yaml", "published/params.yaml", "published/subgroups/params.yaml"
+PARAMS = [Params.model_validate(yaml.safe_load(committed(path))) for path in PATHS]
 TASKS = [
-    pytest.param(
-        {name: run.model_dump() for name, run in params.runs.items() if run.task == task}, id=f"{params.seeds}-{task}"
-    )
-    for params in PARAMS
+    pytest.param({name: run.model_dump() for name, run in params.runs.items() if run.task == task}, id=f"{path}-{task}")
+    for path, params in zip(PATHS, PARAMS, strict=True)
     for task in params.sources
 ]
 
