@@ -37,7 +37,8 @@ def test_the_committed_tables_are_those_of_the_committed_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     papers = ("published/results/comparison.csv", "0.1355"), ("published/results/mil_tests.csv", "pass")
-    tables = ("results/summary.csv", "invariant"), *papers
+    groups = "published/subgroups/results/subgroups.csv", "0.5"
+    tables = ("results/summary.csv", "invariant"), *papers, groups
     pages = "README.md", "docs/published.md"
     check_out(tmp_path, *pages, "results/comparisons.csv", *(path for path, _ in tables))
     monkeypatch.chdir(tmp_path)

@@ -6,18 +6,17 @@ from operator import itemgetter
 from permset.figures.names import plain
 from permset.figures.sentences import listed
 from permset.figures.subgroups import FITS, is_near
-from permset.report.tables import Columns, Row, percent, subscripted, with_interval
+from permset.report.tables import Columns, Row, percent, with_interval
 
 
 def table_of(rows: Sequence[Row]) -> tuple[Columns, Sequence[Row]]:
     """A line for each method on each task, a column for each group."""
     lines: dict[tuple[str, str], Row] = {}
     for row in rows:
-        about = {"task": plain(row["task"]), "method": plain(row["method"])}
+        about = {"task, method": f"{plain(row['task'])}, {plain(row['method'])}"}
         empty = {name: "" for name, *_ in FITS.values()}
         line = dict(lines.get((row["task"], row["method"]), about | empty))
-        cell = f"{with_interval(row, 'accuracy', percent)}, {subscripted(row['group'])}"
-        lines[row["task"], row["method"]] = line | {FITS[row["fit"]][0]: cell}
+        lines[row["task"], row["method"]] = line | {FITS[row["fit"]][0]: with_interval(row, "accuracy", percent)}
     columns: Columns = {title: itemgetter(title) for title in next(iter(lines.values()), ())}
     return columns, list(lines.values())
 

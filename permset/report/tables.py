@@ -7,7 +7,7 @@ from functools import partial
 Row = Mapping[str, str]
 Columns = Mapping[str, Callable[[Row], str]]
 """titles, and what gives the cells below them"""
-TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file", "monotone"}
+TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file", "monotone", "task, method"}
 # How the titles of the columns start that a small table has.
 SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

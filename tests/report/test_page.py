@@ -104,7 +104,8 @@ def test_every_header_of_a_table_says_what_it_heads(project: Path) -> None:
 
 def test_the_findings_come_first_and_the_questions_before_the_results(project: Path) -> None:
     text = page(project)
-    assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", "published", "tests", "mlflow"]
+    papers = ["published", "tests", "subgroups"]
+    assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", *papers, "mlflow"]
     [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
     first = next(row for row in read_csv(project / "results/summary.csv", "plot") if row["task"] == "digits")
     assert f"On digits, {first['run']} ({100 * float(first['accuracy']):.2f}%) is best." in box
@@ -132,11 +133,12 @@ def test_each_task_with_several_runs_has_a_matrix_of_them(project: Path) -> None
 
 
 def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
-    assert '<table id="table-tests">' in page(project)
-    for name in ("comparison", "mil_tests"):
-        (project / f"published/results/{name}.csv").unlink()
+    tables = [f'<table id="table-{name}">' for name in ("published", "tests", "subgroups")]
+    assert all(table in page(project) for table in tables)
+    for path in [*project.glob("published/results/*.csv"), *project.glob("published/subgroups/results/*.csv")]:
+        path.unlink()
     assert "published" not in page(project)
-    assert '<table id="table-tests">' not in page(project)
+    assert not any(table in page(project) for table in tables)
 
 
 def test_a_bag_is_shown_in_several_orders_with_the_largest_difference(project: Path) -> None:
