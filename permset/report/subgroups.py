@@ -43,4 +43,14 @@ def told(rows: Sequence[Row]) -> list[str]:
                 f"On {plain(task)}, no rule that is invariant under the too large group can be right more often than "
                 f"{most}; whose 95% interval is above that: {listed(above) or 'none'}."
             )
+        jumps, smooth = (_with_groups(here, verdict) for verdict in ("not continuous", "continuous"))
+        if jumps + smooth:
+            sentences.append(
+                f"On {plain(task)}, of the methods that put objects in order, the outputs of these jump: "
+                f"{listed(jumps) or 'none'}; those of these are continuous: {listed(smooth) or 'none'}."
+            )
     return sentences
+
+
+def _with_groups(rows: Sequence[Row], verdict: str) -> list[str]:
+    return [f"{plain(row['method'])} with {FITS[row['fit']][0]}" for row in rows if row["continuous"] == verdict]

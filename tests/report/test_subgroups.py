@@ -7,7 +7,7 @@ from permset.report.tables import markdown_table
 def row(task: str, method: str, fit: str, accuracy: float, possible: str, bayes: float = 1.0) -> dict[str, str]:
     numbers = {"accuracy": accuracy, "accuracy_low": accuracy - 0.01, "accuracy_high": accuracy + 0.01}
     texts = {name: str(number) for name, number in {**numbers, "bayes_accuracy": bayes}.items()}
-    return {"task": task, "method": method, "fit": fit, "group": f"G_{len(fit)}", "possible": possible} | texts
+    return {"task": task, "method": method, "fit": fit, "possible": possible, "continuous": ""} | texts
 
 
 ROWS = [
@@ -41,3 +41,12 @@ def test_words_follow_the_numbers() -> None:
     ]
     assert told(ROWS)[-1].endswith("with too large a group: cyclic; these do not: none."), "where no limit is known"
     assert told([]) == []
+
+
+def test_words_say_whose_outputs_jump() -> None:
+    sorts = [ROWS[0] | {"continuous": "not continuous"}, ROWS[1] | {"continuous": "continuous"}, *ROWS[2:]]
+    assert told(sorts)[4] == (
+        "On rotations, of the methods that put objects in order, the outputs of these jump: group average with the "
+        "right group; those of these are continuous: group average with too large a group."
+    )
+    assert not any("jump" in line for line in told(ROWS))
