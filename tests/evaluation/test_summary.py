@@ -13,6 +13,7 @@ from permset.evaluation.calibration import calibration
 from permset.evaluation.certificate import certified
 from permset.evaluation.comparisons import comparisons
 from permset.evaluation.intervals import Scores
+from permset.evaluation.invariance import double, yardstick
 from permset.evaluation.metrics import measure
 from permset.evaluation.monotonicity import monotonicity
 from permset.evaluation.summary import COLUMNS, against_best
@@ -56,13 +57,15 @@ def test_every_column_has_the_name_of_something_that_is_measured() -> None:
     x = torch.randn(40, 3, 1, generator=torch.Generator().manual_seed(0))
     outputs, labels = x.sum(-2), (x.sum(-2) > 0).float()
     tested, truth = [(outputs, labels), (2 * outputs, labels)], torch.sigmoid(outputs[:, 0])
-    limits = certified("sums", lambda size: None, lambda x: x.sum(-2)[None], [Bags(x, labels)], LIMITS)
+    sums = lambda x, mask=None: x.sum(-2)[None]  # noqa: E731
+    inputs = [double(Bags(x, labels))]
+    limits = certified("sums", lambda size: None, sums, [Bags(x, labels)], LIMITS)
     measured = [
         measure(tested, BINARY, bayes_accuracy=1.0),
         measure(tested, Real(1)),
         calibration(tested, tested, BINARY, posterior=truth)[0],
         limits,
-        monotonicity("sums", False, lambda x, mask=None: x.sum(-2)[None], [Bags(x, labels)], LIMITS),
+        monotonicity("sums", False, sums, inputs, yardstick(sums, inputs), LIMITS),
         standing("accuracy", 0.01, one=[0.5, 0.6], other=[0.7, 0.7])["one"],
     ]
     assert set(COLUMNS) - OF_THE_RUN - OF_THE_TABLE <= set().union(*measured)
