@@ -109,6 +109,16 @@ def test_training_depends_on_all_its_settings_but_the_workers() -> None:
         assert stages_of(pipeline)["train"]["params"] == ["device", "seeds", "train", "runs.${key}"]
 
 
+def test_the_published_pipeline_fetches_and_reads_as_the_main_one_does() -> None:
+    main, published = stages_of("stages/dvc.yaml") | stages_of("dvc.yaml"), stages_of("published/dvc.yaml")
+    for name in ("fetch", "read"):
+        stage, expected = published[name], main[name]
+        assert stage["cmd"] == f"PYTHONPATH=.. {expected['cmd']}"
+        assert [dep.removeprefix("../") for dep in stage["deps"]] == expected["deps"]
+        for key in ("params", "outs", "always_changed"):
+            assert stage.get(key) == expected.get(key), name
+
+
 def test_results_and_their_mirror(project: Project) -> None:
     table = {row["run"]: row for row in read_csv(project.root / "results/summary.csv", "plot")}
     assert sorted(table) == ["average", "deepset", "mlp"]
