@@ -139,6 +139,22 @@ def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> No
     assert '<table id="table-tests">' not in page(project)
 
 
+def test_accuracies_on_elephant_are_shown_where_they_were_measured(project: Path) -> None:
+    path = project / "published/results/elephant.csv"
+    path.unlink(missing_ok=True)
+    assert 'href="#elephant"' not in page(project)
+    assert 'id="elephant"' not in page(project)
+    header = "method", "accuracy", "accuracy_low", "accuracy_high", "auc", "paper", "spread"
+    write_csv(path, header, [["max", 0.85, 0.8, 0.9, 0.92, 0.862, 0.034], ["set_transformer", *[0.8] * 4, "", ""]])
+    text = page(project)
+    assert '<a href="#elephant">' in text
+    assert re.findall(r'<h2 id="(\w+)">', text)[3:5] == ["published", "elephant"]
+    [part] = re.findall(r'<h2 id="elephant">.*?(?=<h2)', text, re.DOTALL)
+    assert "For max, the paper's accuracy lies within our 95% interval." in part
+    assert "<td>86.2% ± 3.4%</td>" in part
+    assert ">set transformer</th>" in part
+
+
 def test_a_bag_is_shown_in_several_orders_with_the_largest_difference(project: Path) -> None:
     rows = [
         {"order": f"{i}", "output": "0", "reading": f"{reading}", "meaning": "probability of class 1"}
