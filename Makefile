@@ -29,7 +29,7 @@ ui: $(VENV)/installed
 
 published: $(VENV)/installed
 	python -m stages.heal
-	cd published && dvc repro dvc.yaml subgroups/dvc.yaml
+	cd published && dvc repro dvc.yaml elephant/dvc.yaml subgroups/dvc.yaml
 	dvc repro --force --single-item studies/dvc.yaml:report
 
 bench: $(VENV)/installed

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from permset.report import mil_tests, subgroups
+from permset.report import elephant, mil_tests, subgroups
 from permset.report.comparisons import pairs_of
 from permset.report.findings import decay, findings
 from permset.report.tables import by_task, markdown, markdown_table, published
@@ -21,8 +21,10 @@ def readme() -> None:
     said = "".join(f"- {finding.sentence}\n" for finding in findings(by_task(runs), pairs))
     fill(Path("README.md"), {"headline": headline, "findings": said, "results": markdown(runs)})
     papers = read_csv(Path("published/results/comparison.csv"), "compare")
+    images = read_csv(Path("published/elephant/results/elephant.csv"), "elephant")
     tests = read_csv(Path("published/results/mil_tests.csv"), "examine")
     texts = {"published": published(papers), "decay": f"{decay(papers)}\n"}
+    texts |= {"elephant": markdown_table(elephant.COLUMNS, images), "in_interval": f"{elephant.told(images)}\n"}
     texts |= {
         "mil_tests": markdown_table(*mil_tests.table_of(tests)),
         "passing": "".join(f"- {line}\n" for line in mil_tests.told(tests)),

@@ -48,7 +48,8 @@ def test_dvc_shows_the_committed_scores_in_a_row_for_each_run(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    "pipeline", ["dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml", "published/subgroups/dvc.yaml"]
+    "pipeline",
+    ["dvc.yaml", "studies/dvc.yaml", *(f"published/{name}dvc.yaml" for name in ("", "elephant/", "subgroups/"))],
 )
 def test_no_other_files_are_metrics(pipeline: str) -> None:
     stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]

@@ -50,7 +50,8 @@ def untouched(project: Project) -> Iterator[None]:
 
 
 ALWAYS = {"check", "track"}  # and fetch, where a file is fetched
-PIPELINES = "dvc.yaml", "stages/dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml", "published/subgroups/dvc.yaml"
+PUBLISHED = "published/elephant/dvc.yaml", "published/subgroups/dvc.yaml"
+PIPELINES = "dvc.yaml", "stages/dvc.yaml", "studies/dvc.yaml", "published/dvc.yaml", *PUBLISHED
 
 
 def ran(output: str) -> set[str]:
@@ -105,8 +106,18 @@ def test_the_code_that_computes_says_its_arithmetic(project: Project) -> None:
 
 
 def test_training_depends_on_all_its_settings_but_the_workers() -> None:
-    for pipeline in ("dvc.yaml", "published/dvc.yaml", "published/subgroups/dvc.yaml"):
+    for pipeline in ("dvc.yaml", "published/dvc.yaml", *PUBLISHED):
         assert stages_of(pipeline)["train"]["params"] == ["device", "seeds", "train", "runs.${key}"]
+
+
+def test_the_published_pipeline_fetches_and_reads_as_the_main_one_does() -> None:
+    main, published = stages_of("stages/dvc.yaml") | stages_of("dvc.yaml"), stages_of("published/elephant/dvc.yaml")
+    for name in ("fetch", "read"):
+        stage, expected = published[name], main[name]
+        assert stage["cmd"] == f"PYTHONPATH=../.. {expected['cmd']}"
+        assert [dep.removeprefix("../../") for dep in stage["deps"]] == expected["deps"]
+        for key in ("params", "outs", "always_changed"):
+            assert stage.get(key) == expected.get(key), name
 
 
 def test_results_and_their_mirror(project: Project) -> None:

@@ -11,6 +11,8 @@ from committed import ROOT, check_out, committed
 from torch import Tensor, nn
 
 from permset.report.tables import markdown
+from permset.store.tables import read_csv, write_csv
+from stages.compare import compare
 from stages.readme import readme
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,9 +38,13 @@ ROW = {
 def test_the_committed_tables_are_those_of_the_committed_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    papers = ("published/results/comparison.csv", "0.1355"), ("published/results/mil_tests.csv", "pass")
-    groups = "published/subgroups/results/subgroups.csv", "0.5"
-    tables = ("results/summary.csv", "invariant"), *papers, groups
+    papers = {
+        "published/results/comparison": "0.1355",
+        "published/results/mil_tests": "pass",
+        "published/elephant/results/elephant": "0.862",
+        "published/subgroups/results/subgroups": "0.5",
+    }
+    tables = ("results/summary.csv", "invariant"), *((f"{name}.csv", cell) for name, cell in papers.items())
     pages = "README.md", "docs/published.md"
     check_out(tmp_path, *pages, "results/comparisons.csv", *(path for path, _ in tables))
     monkeypatch.chdir(tmp_path)
@@ -50,6 +56,25 @@ def test_the_committed_tables_are_those_of_the_committed_results(
     readme()
     for page in pages:
         assert Path(page).read_text() != committed(page), "the control: other results, another table"
+
+
+def test_numbers_of_papers_are_put_beside_those_of_the_committed_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_out(tmp_path, "published/paper.yaml", "published/results/summary.csv")
+    monkeypatch.chdir(tmp_path / "published")
+    summary = Path("results/summary.csv")
+    others = [row for row in read_csv(summary, "plot") if row["task"] != "elephant"]
+    numbers = {"accuracy": "0.85", "accuracy_low": "0.8", "accuracy_high": "0.9", "auc": "0.92"}
+    mine = [others[0] | {"run": f"elephant_{name}", "task": "elephant"} | numbers for name in ("attention", "mean")]
+    write_csv(summary, list(others[0]), [list(row.values()) for row in [*others, *mine]])
+    compare()
+    assert Path("results/comparison.csv").read_text() == committed("published/results/comparison.csv")
+    assert Path("results/elephant.csv").read_text().splitlines() == [
+        "method,accuracy,accuracy_low,accuracy_high,auc,paper,spread",
+        "attention,0.85,0.8,0.9,0.92,0.857,0.027",
+        "mean,0.85,0.8,0.9,0.92,,",
+    ]
 
 
 def test_its_first_table_has_a_row_for_each_verdict() -> None:

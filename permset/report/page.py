@@ -27,7 +27,7 @@ from permset.config.experiment import Params
 from permset.figures.key_objects import KeyBag, key_objects_figure
 from permset.figures.names import plain
 from permset.figures.styles import save
-from permset.report import answers, descriptions, mil_tests, subgroups
+from permset.report import answers, descriptions, elephant, mil_tests, subgroups
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
@@ -83,6 +83,8 @@ def render(
             _task(name, params.task(name), rows, comparisons, permutations, figures) for name, rows in tasks.items()
         ],
         published=Table.of(PUBLISHED, papers["comparison"]),
+        elephant=Table.of(elephant.COLUMNS, papers["elephant"]),
+        in_interval=elephant.told(papers["elephant"]),
         mil_tests=Table.of(*mil_tests.table_of(papers["mil_tests"])),
         passing=mil_tests.told(papers["mil_tests"]),
         mil_tests_figure=MIL_TESTS.is_file()

@@ -51,6 +51,24 @@ def test_the_default_file_is_valid() -> None:
     assert params.tasks["unit_sum"].test_sets == 10_000
 
 
+def test_runs_on_the_published_collection_have_the_settings_of_the_main_pipeline() -> None:
+    """Those of musk1, and folds as in the paper: five times ten."""
+    params, main = load_params(ROOT / "published/elephant/params.yaml"), load_params(ROOT / "params.yaml")
+    runs = params.runs
+    methods = "mean", "max", "attention", "set_transformer", "svm"
+    assert list(runs) == [f"elephant_{method}" for method in methods]
+    for method, other in {"max": "deepset", "attention": "attention", "svm": "svm"}.items():
+        assert runs[f"elephant_{method}"].model == main.runs[f"musk1_{other}"].model
+    networks = [run for run in runs.values() if run.model.kind != "svm"]
+    assert all(run.train == main.runs["musk1_attention"].train for run in networks)
+    assert params.files["elephant"].split == main.files["musk1"].split
+    assert params.files["elephant"].split.model_dump(include={"folds", "repeats"}) == {"folds": 10, "repeats": 5}
+    assert params.fetched is not None
+    assert main.fetched is not None
+    assert params.fetched.sha256.items() <= main.fetched.sha256.items()
+    assert list(params.to_fetch) == [Path("fetched/elephant.csv")]
+
+
 def test_a_run_overrides_the_shared_training_settings(tmp_path: Path, data: dict[str, Any]) -> None:
     change(data, "runs.deepset.train.steps", 7)
     params = load(tmp_path, data)

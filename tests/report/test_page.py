@@ -104,7 +104,7 @@ def test_every_header_of_a_table_says_what_it_heads(project: Path) -> None:
 
 def test_the_findings_come_first_and_the_questions_before_the_results(project: Path) -> None:
     text = page(project)
-    papers = ["published", "tests", "subgroups"]
+    papers = ["published", "elephant", "tests", "subgroups"]
     assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", *papers, "mlflow"]
     [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
     first = next(row for row in read_csv(project / "results/summary.csv", "plot") if row["task"] == "digits")
@@ -133,12 +133,28 @@ def test_each_task_with_several_runs_has_a_matrix_of_them(project: Path) -> None
 
 
 def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
-    tables = [f'<table id="table-{name}">' for name in ("published", "tests", "subgroups")]
+    tables = [f'<table id="table-{name}">' for name in ("published", "elephant", "tests", "subgroups")]
     assert all(table in page(project) for table in tables)
-    for path in [*project.glob("published/results/*.csv"), *project.glob("published/subgroups/results/*.csv")]:
+    for path in project.glob("published/**/*.csv"):
         path.unlink()
     assert "published" not in page(project)
     assert not any(table in page(project) for table in tables)
+
+
+def test_accuracies_on_elephant_are_shown_where_they_were_measured(project: Path) -> None:
+    path = project / "published/elephant/results/elephant.csv"
+    path.unlink(missing_ok=True)
+    assert 'href="#elephant"' not in page(project)
+    assert 'id="elephant"' not in page(project)
+    header = "method", "accuracy", "accuracy_low", "accuracy_high", "auc", "paper", "spread"
+    write_csv(path, header, [["max", 0.85, 0.8, 0.9, 0.92, 0.862, 0.034], ["set_transformer", *[0.8] * 4, "", ""]])
+    text = page(project)
+    assert '<a href="#elephant">' in text
+    assert re.findall(r'<h2 id="(\w+)">', text)[3:5] == ["published", "elephant"]
+    [part] = re.findall(r'<h2 id="elephant">.*?(?=<h2)', text, re.DOTALL)
+    assert "For max, the paper's accuracy lies within our 95% interval." in part
+    assert "<td>86.2% ± 3.4%</td>" in part
+    assert ">set transformer</th>" in part
 
 
 def test_a_bag_is_shown_in_several_orders_with_the_largest_difference(project: Path) -> None:

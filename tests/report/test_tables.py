@@ -1,7 +1,8 @@
 """The full tables of the report."""
 
 from permset.evaluation.summary import COLUMNS
-from permset.report.tables import columns, measured_on, subscripted
+from permset.report import elephant
+from permset.report.tables import columns, markdown_table, measured_on, subscripted
 
 ROW = {"mae": "", "bayes_accuracy": "1.0", "invariance_bags": "200", "verdict": "invariant", "group": "C_10"}
 
@@ -44,3 +45,28 @@ def test_a_verdict_names_its_group_as_mathematicians_write_it() -> None:
     assert columns([ROW])["verdict"](ROW) == "invariant under C₁₀"
     assert subscripted("S_12 × S_3") == "S₁₂ × S₃"
     assert subscripted("⟨(0 1)⟩") == "⟨(0 1)⟩"
+
+
+def of_elephant(method: str, low: float, high: float, paper: str = "") -> dict[str, str]:
+    numbers = {"accuracy": (low + high) / 2, "accuracy_low": low, "accuracy_high": high, "auc": 0.9376}
+    return {"method": method, "paper": paper, "spread": paper and "0.027"} | {k: str(v) for k, v in numbers.items()}
+
+
+def test_accuracies_on_elephant_are_beside_those_of_the_paper() -> None:
+    rows = [of_elephant("attention", 0.8, 0.9, "0.857"), of_elephant("set_transformer", 0.75, 0.8525)]
+    assert markdown_table(elephant.COLUMNS, rows).splitlines() == [
+        "| method | accuracy (95% interval) | AUC | paper |",
+        "| --- | ---: | ---: | ---: |",
+        "| attention | 85.00% (80.00% – 90.00%) | 0.938 | 85.7% ± 2.7% |",
+        "| set transformer | 80.12% (75.00% – 85.25%) | 0.938 |  |",
+    ]
+
+
+def test_where_the_accuracy_of_the_paper_lies_is_said_of_each_method_that_has_one() -> None:
+    papers = {"max_pooling": "0.8", "mean": "0.9", "sum": "0.95", "svm": "", "attention": "0.75", "lse": "0.85"}
+    assert elephant.told([of_elephant(method, 0.8, 0.9, paper) for method, paper in papers.items()]) == (
+        "For max pooling, mean and lse, the paper's accuracy lies within our 95% interval. "
+        "For sum, the paper's accuracy lies above our 95% interval. "
+        "For attention, the paper's accuracy lies below our 95% interval."
+    )
+    assert elephant.told([of_elephant("svm", 0.8, 0.9)]) == ""
