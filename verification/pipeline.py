@@ -1,7 +1,7 @@
 """`make verify`: the whole pipeline in a clone of HEAD, without any cache; does it give what is committed?
 
     python -m verification.pipeline              # runs and studies
-    python -m verification.pipeline published    # that of published/
+    python -m verification.pipeline published    # that of published/, or published/elephant, published/subgroups
 
 Every tracked file and every hash in each dvc.lock is compared. The exit status is 0 if none differs.
 """
