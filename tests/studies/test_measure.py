@@ -15,6 +15,7 @@ from permset.evaluation.metrics import measure
 from permset.store.arrays import write_collection
 from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
 from permset.studies.plan import plan
+from permset.training import run as training
 from permset.training.learning_curves import CURVES
 from permset.training.run import open_run
 
@@ -22,8 +23,15 @@ DATA = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
 TRAIN = DATA["train"] | {"steps": 60, "batch_size": 20, "measure_every": 20, "measure_sets": 40}
 TASKS = {name: task | {"test_sets": 400} for name, task in DATA["tasks"].items() if "test_sets" in task}
 RUNS = {name: run for name, run in DATA["runs"].items() if run["task"] in TASKS}
-DATA |= {"tasks": TASKS, "files": {}, "runs": RUNS}
+DATA |= {"tasks": TASKS, "files": {}, "runs": RUNS, "certificate": DATA["certificate"] | {"objects": 500}}
 STUDY = {"axis": "model.widths", "values": [[5]], "runs": {"mlp": {}}, "show": ["loss"]}
+
+
+@pytest.fixture(autouse=True)
+def few_points(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the curves, which cost ten times what the steps between them do, but where the curves are looked at."""
+    if request.function is not test_curves_are_means_over_seeds_at_each_point:
+        monkeypatch.setattr(training, "LEAST_POINTS", 3)
 
 
 def tables(**study: Any) -> list[dict[str, Any]]:
