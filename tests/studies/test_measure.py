@@ -155,7 +155,7 @@ def test_summed_channels_saturate_before_training() -> None:
 
 
 def test_points_of_a_test_share_their_training() -> None:
-    runs = {"gaussian_sampled_average": {}}
+    runs = {"gaussian_sampled_average": {"set": {"train.steps": 200}}}
     one, many = tables(runs=runs, axis="test.symmetrizer.samples", values=[1, 64])
     assert one["validation_loss"] == many["validation_loss"]
     assert np.mean(one["invariance"]) > 2 * np.mean(many["invariance"])
