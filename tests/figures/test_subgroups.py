@@ -1,6 +1,6 @@
 """The figure of methods with the right group, a smaller and a larger one."""
 
-from figure_texts import faults, words
+from figure_texts import drawn, faults
 
 from permset.figures.subgroups import subgroups_figure, title_of
 
@@ -43,9 +43,9 @@ def test_every_point_is_on_its_methods_line_with_its_interval() -> None:
 
 
 def test_its_legend_names_each_group_once_and_its_title_counts_who_is_near_in_all_tasks() -> None:
-    found = words(subgroups_figure(ROWS))
+    texts = [text.words for text in drawn(subgroups_figure(ROWS))]
     for label in ("too small a group", "the right group", "too large a group", "Bayes accuracy"):
-        assert sum(label in text for text in found) == 1
+        assert texts.count(label) == 1
     assert title_of(ROWS) == "With the right group 1 of 2 methods comes within 0.01 of the Bayes accuracy"
     near = [*ROWS, row("rotations", "group_average", "right", 0.991)]
     near.remove(ROWS[3])
