@@ -27,7 +27,7 @@ def subgroups_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         bayes = next(float(row["bayes_accuracy"]) for row in rows if row["task"] == task)
         axes.set_title(plain(task))
         axes.axvline(bayes, color="black", linestyle="--", linewidth=1, label="Bayes accuracy")
-        axes.axvline(0.5, color="black", linestyle=":", linewidth=1, label="all that all permutations leave")
+        axes.axvline(0.5, color="black", linestyle=":", linewidth=1, label="best under all permutations")
         axes.set_xlabel(LABELS["accuracy"])
     for row in rows:
         label, colour, marker, below = FITS[row["fit"]]
