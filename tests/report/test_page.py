@@ -38,7 +38,9 @@ def test_every_question_has_its_answer_its_figure_and_its_command(project: Path)
         assert entry["explanation"].strip()[:50] in text
         assert f"dvc exp run studies/dvc.yaml -S 'studies.{name}." in text
     figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 5 * len(PARAMS.sources)
-    figures += len(list((project / "results/figures").glob("calibration_*.png"))) + len(["mil_tests.png"])
+    figures += len(list((project / "results/figures").glob("calibration_*.png"))) + len(
+        ["mil_tests.png", "subgroups.png"]
+    )
     assert text.count("data:image/png;base64,") == figures
     assert not re.search(r"src=\"(?!data:)|url\(|<link (?!rel=\"icon\" href=\"data:,\")", text), (
         "it needs no other file"
