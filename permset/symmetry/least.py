@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Int, Integer
-from torch import Tensor
+from torch import Tensor, library
 
 from permset.symmetry.groups import PermutationGroup
 
@@ -41,7 +41,7 @@ def least_arrangement(ranks: Int[Tensor, "*batch n"], group: PermutationGroup) -
     return _least(ranks, [i for p in group.permutations for i in p], group.degree)
 
 
-@torch.library.custom_op("permset::least_arrangement", mutates_args=())
+@library.custom_op("permset::least_arrangement", mutates_args=())
 def _least(ranks: Tensor, generators: Sequence[int], degree: int) -> Tensor:
     rows = ranks.reshape(-1, degree).cpu().numpy()
     found = search(rows, _chain(tuple(generators), degree))

@@ -98,9 +98,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in params["files"]:
             read(name)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                training, "LEAST_POINTS", 2
-            )  # points of curves, which nothing here looks at and cost the most
+            patch.setattr(training, "LEAST_POINTS", 2)  # of curves, which cost the most, and nothing here looks at
             for name in params["runs"]:
                 train(name)
         yield folder
