@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from permset.data.batches import Fresh
+from permset.data.drawn import Fresh
 from permset.data.tasks import UnitSum
 from permset.networks.networks import DeepSet
 from permset.training.settings import Settings

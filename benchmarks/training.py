@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 from benchmarks.memory import peak_memory
-from permset.data.batches import Fresh
+from permset.data.drawn import Fresh
 from permset.data.tasks import UnitSum
 from permset.networks.networks import DeepSet
 from permset.training.blocks import initialise

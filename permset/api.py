@@ -1,6 +1,6 @@
 """What you need to use permset in your own code, importable from one place."""
 
-from permset.data.batches import Fixed, Fresh
+from permset.data.drawn import Fixed, Fresh
 from permset.data.mil_tests import MILTest
 from permset.data.randomness import generator
 from permset.data.subgroups import Blocks, Rotations

@@ -120,7 +120,7 @@ class BagEstimator(BaseEstimator):  # type: ignore[misc]
             build_model, entry.model, entry.symmetrizer, size, self.n_features_in_, target.outputs, self.standardize
         )
         if isinstance(entry.model, SVMParams):
-            trained = fit_machines(build, split, target, entry.model.penalty, self.seeds, None)
+            trained = fit_machines(build, split, target, entry.model.penalty, self.seeds, 0, None)
         else:
             steps = math.ceil(self.epochs * split.bags / self.batch_size)
             settings = Settings(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from permset.report import elephant, mil_tests, subgroups
+from permset.report import elephant, mil_tests, population, subgroups
 from permset.report.comparisons import pairs_of
 from permset.report.findings import decay, findings
 from permset.report.tables import by_task, markdown, markdown_table, published
@@ -28,6 +28,11 @@ def readme() -> None:
     texts |= {
         "mil_tests": markdown_table(*mil_tests.table_of(tests)),
         "passing": "".join(f"- {line}\n" for line in mil_tests.told(tests)),
+    }
+    statistics = read_csv(Path("published/population/results/population.csv"), "population")
+    texts |= {
+        "population": markdown_table(*population.table_of(statistics)),
+        "of_populations": "".join(f"- {line}\n" for line in population.told(statistics)),
     }
     groups = read_csv(Path("published/subgroups/results/subgroups.csv"), "subgroups")
     texts |= {

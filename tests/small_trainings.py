@@ -8,7 +8,7 @@ from torch import nn
 
 from permset.config.kinds import Averaged
 from permset.data.bags import Bags
-from permset.data.batches import Fixed, Fresh
+from permset.data.drawn import Fixed, Fresh
 from permset.data.randomness import generator
 from permset.data.tasks import GaussianVariance, UnitSum
 from permset.networks.networks import MLP, DeepSet, SetTransformer

@@ -41,6 +41,7 @@ def test_the_committed_tables_are_those_of_the_committed_results(
         "published/results/comparison": "0.1355",
         "published/results/mil_tests": "pass",
         "published/elephant/results/elephant": "0.862",
+        "published/population/results/population": "svm",
         "published/subgroups/results/subgroups": "0.5",
     }
     tables = ("results/summary.csv", "invariant"), *((f"{name}.csv", cell) for name, cell in papers.items())

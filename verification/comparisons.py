@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from permset.config.data import FoldsParams
 from permset.data.bags import Bags, Collection
-from permset.data.batches import Fresh, Split
+from permset.data.batches import Split
+from permset.data.drawn import Fresh
 from permset.data.randomness import generator
 from permset.data.splits import TEST, TRAINING, roles
 from permset.evaluation.comparisons import REGION, Chances, correlated_t, posterior

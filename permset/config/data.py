@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from permset.config.constraints import Count, EvenCount, Name, Positive, SetSize, Strict, one_or_several
-from permset.config.kinds import MILTestKind, Missing, Negatives, RealLoss, TargetKind
+from permset.config.kinds import MILTestKind, Missing, Negatives, PopulationStatistic, RealLoss, TargetKind
 from permset.config.mistakes import show
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=False)]
@@ -18,6 +18,12 @@ def _differ(variances: list[float]) -> list[float]:
     if variances[0] == variances[1]:
         raise ValueError(f"must differ to tell the classes apart, got {show(variances[0])} twice")
     return variances
+
+
+def _ascend(sizes: list[int]) -> list[int]:
+    if sizes[0] > sizes[1]:
+        raise ValueError(f"must begin with the smaller size, got {show(sizes)}")
+    return sizes
 
 
 Variances = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_differ)]
@@ -117,6 +123,25 @@ class BlocksTaskParams(DrawnParams):
     """numbers an object"""
     variances: Variances
     """of the first kind, in class 0 and in class 1; the other kind has the other one"""
+
+
+class PopulationParams(DrawnParams):
+    """Samples of normal distributions; the target is a number that the covariance of each has."""
+
+    target: ClassVar[TargetKind] = "real"
+
+    kind: Literal["population"]
+    statistic: PopulationStatistic
+    """which of the four of Zaheer et al. (2017, arXiv:1703.06114, section 4.1.1)"""
+    set_sizes: Annotated[list[SetSize], Field(min_length=2, max_length=2), AfterValidator(_ascend)]
+    """objects in the smallest and in the largest bag"""
+    family_seed: Seed
+    """of what the covariances of all bags have in common"""
+
+    @property
+    def set_size(self) -> int:
+        """Objects of the largest bag."""
+        return self.set_sizes[1]
 
 
 class AnySplitParams(Strict):
@@ -254,7 +279,13 @@ class CsvParams(FileParams):
 
 
 DrawnTaskParams = (
-    UnitSumParams | GaussianVarianceParams | MaximumParams | MILTestParams | RotationsParams | BlocksTaskParams
+    UnitSumParams
+    | GaussianVarianceParams
+    | MaximumParams
+    | MILTestParams
+    | RotationsParams
+    | BlocksTaskParams
+    | PopulationParams
 )
 TaskParams = Annotated[DrawnTaskParams | DigitsParams, Field(discriminator="kind")]
 BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]

@@ -145,11 +145,12 @@ class Params(Strict):
                 yield where, f"batch_size must be even to balance the classes of fresh bags, got {train.batch_size}"
             if train.class_weights == "balanced" and source.target == "real":
                 yield f"{place}.train.class_weights", "real targets have no classes to balance; choose none"
-        if run.model.kind == "svm" and source.drawn:
-            yield (
-                f"{place}.model.kind",
-                "a support-vector machine needs a collection of bags, and these are drawn",
-            )
+            if run.model.kind == "svm" and source.drawn and train.data == "fresh":
+                fixed = "give train.data, how many a fixed sample has, or choose a collection"
+                yield (
+                    f"{place}.model.kind",
+                    f"a support-vector machine cannot learn from fresh bags; {fixed}",
+                )
         if run.model.kind == "svm" and run.symmetrizer is not None:
             yield f"{place}.symmetrizer", "a support-vector machine takes none; remove it"
         if getattr(run.symmetrizer, "of", "logits") == "probabilities" and self.predicts_numbers(run.task):

@@ -4,7 +4,7 @@ from typing import Literal
 
 Activation = Literal["tanh", "relu", "gelu", "silu", "none"]
 PoolingKind = Literal["sum", "mean", "max", "min", "lse", "attention"]
-Statistic = Literal["mean", "min", "max"]
+Statistic = Literal["mean", "min", "max", "covariance"]
 Presence = Literal["max", "sum"]
 """whether there is an object of a concept, or how many there are"""
 Increasing = Literal["tanh", "relu", "none"]
@@ -23,6 +23,8 @@ MILTestKind = Literal["one_concept", "two_concepts", "false_frequency"]
 """see permset/data/mil_tests.py"""
 Negatives = Literal["swapped", "shuffled"]
 """bags that are no rotation of an increasing sequence; see permset/data/subgroups.py"""
+PopulationStatistic = Literal["rotation", "correlation", "rank_one", "random"]
+"""see permset/data/population.py"""
 RealLoss = Literal["squared", "absolute"]
 Schedule = Literal["constant", "cosine"]
 Keep = Literal["last", "best"]

@@ -108,7 +108,7 @@ class SetTransformerParams(Strict):
 
 
 class SVMParams(Strict):
-    """The yardstick: a support-vector machine (RBF) on statistics of each channel over the objects."""
+    """The yardstick: a support-vector machine (RBF) on statistics of channels, or of their pairs, over the objects."""
 
     kind: Literal["svm"]
     statistics: Annotated[list[Statistic], Field(min_length=1)]

@@ -74,71 +74,6 @@ class TrainingData(Protocol):
         """How much a bag of each class counts in the loss; None where all bags count the same."""
 
 
-@dataclass(frozen=True)
-class Fresh:
-    """Bags drawn afresh for every step."""
-
-    sample: Sample
-    bags: ClassVar[None] = None
-    first_steps: ClassVar[int] = STEPS_A_DRAW
-
-    @property
-    def shares(self) -> list[float]:
-        return [1.0]
-
-    def stream(self, seed: int, device: torch.device) -> Stream:
-        draws = generator(seed, "batches", device)
-        return lambda steps, size: [_by_step(self.sample(steps * size, draws), steps)]
-
-    def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
-        return [self.sample(sets, generator(seed, "validation", device))]
-
-    def typical(self, batch_size: int) -> Float[Tensor, "1 n c"]:
-        return _first_bag(self.stream(0, torch.device("cpu")), batch_size)
-
-    def training(self, seed: int) -> None:
-        """Drawn bags have the units that they were given."""
-
-    def class_weights(self, seed: int) -> None:
-        """Of drawn bags, every class has as many."""
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """A sample of so many bags, another one for each seed, epoch after epoch.
-
-    Labels of drawn bags alternate between so many classes. They take turns in every epoch too, so that batches of fixed
-    and of fresh bags are alike.
-    """
-
-    sample: Sample
-    bags: int
-    classes: int = 2
-    first_steps: ClassVar[int] = STEPS_A_DRAW
-
-    @property
-    def shares(self) -> list[float]:
-        return [1.0]
-
-    def stream(self, seed: int, device: torch.device) -> Stream:
-        bags = self.sample(self.bags, generator(seed, "bags", device))
-        turns = torch.arange(self.bags, device=device).view(-1, self.classes).T
-        take = _epochs(turns, generator(seed, "order", device))
-        return lambda steps, size: [_by_step(bags[take(steps * size)], steps)]
-
-    def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
-        return Fresh(self.sample).validation(seed, sets, device)
-
-    def typical(self, batch_size: int) -> Float[Tensor, "1 n c"]:
-        return _first_bag(self.stream(0, torch.device("cpu")), batch_size)
-
-    def training(self, seed: int) -> None:
-        """Drawn bags have the units that they were given."""
-
-    def class_weights(self, seed: int) -> None:
-        """Of drawn bags, every class has as many."""
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
     """A collection in which each seed has its own bags for training, validation and test: one row of `roles` each."""
@@ -188,7 +123,7 @@ class Split:
         collection, training = _on(self.collection, device), self.bags_of(seed, TRAINING)
         draws = generator(seed, "order", device)
         parts = [training[self._part_of[training] == part] for part in range(len(self._ends))]
-        takes = [_epochs(part.to(device)[None], draws) for part in parts]
+        takes = [epochs(part.to(device)[None], draws) for part in parts]
 
         def take_steps(steps: int, size: int) -> list[Bags]:
             counts = _divide(size, self.shares)
@@ -261,16 +196,16 @@ def _weights(bags: Bags, of_classes: Float[Tensor, " classes"] | None) -> Part:
     return {} if of_classes is None else {"weights": of_classes.to(bags.y.device)[bags.y[..., 0].long()]}
 
 
-def _by_step(bags: Bags, steps: int) -> Bags:
+def by_step(bags: Bags, steps: int) -> Bags:
     mask = None if bags.mask is None else bags.mask.unflatten(0, (steps, -1))
     return Bags(bags.x.unflatten(0, (steps, -1)), bags.y.unflatten(0, (steps, -1)), mask)
 
 
-def _first_bag(stream: Stream, batch_size: int) -> Float[Tensor, "1 n c"]:
+def first_bag(stream: Stream, batch_size: int) -> Float[Tensor, "1 n c"]:
     return stream(1, batch_size)[0].x[0, :1]
 
 
-def _epochs(turns: Int[Tensor, "classes bags"], draws: torch.Generator) -> Callable[[int], Int[Tensor, " taken"]]:
+def epochs(turns: Int[Tensor, "classes bags"], draws: torch.Generator) -> Callable[[int], Int[Tensor, " taken"]]:
     """A function that gives the next bags: every epoch has each once, in a new order, the classes taking turns.
 
     Epochs follow without a break, so that all batches are full.

@@ -1,18 +1,96 @@
 """What all tasks have in common whose bags are drawn."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from permset import PermsetError
 from permset.data.bags import Bags
-from permset.data.batches import Fixed, Fresh
+from permset.data.batches import STEPS_A_DRAW, Sample, Stream, Training, by_step, epochs, first_bag
 from permset.data.randomness import generator as stream
-from permset.data.targets import Target
+from permset.data.targets import Real, Target
+
+Units = Callable[[Bags], Training]
+"""what networks take the units of their inputs and outputs from"""
+BAGS_OF_UNITS = 1000
+"""that are drawn for it where bags are fresh"""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Bags drawn afresh for every step."""
+
+    sample: Sample
+    units: Units | None = None
+    """None where bags already have the units that they should have"""
+    bags: ClassVar[None] = None
+    first_steps: ClassVar[int] = STEPS_A_DRAW
+
+    @property
+    def shares(self) -> list[float]:
+        return [1.0]
+
+    def stream(self, seed: int, device: torch.device) -> Stream:
+        draws = stream(seed, "batches", device)
+        return lambda steps, size: [by_step(self.sample(steps * size, draws), steps)]
+
+    def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
+        return [self.sample(sets, stream(seed, "validation", device))]
+
+    def typical(self, batch_size: int) -> Float[Tensor, "1 n c"]:
+        return first_bag(self.stream(0, torch.device("cpu")), batch_size)
+
+    def training(self, seed: int) -> Training | None:
+        return self.units and self.units(self.sample(BAGS_OF_UNITS, stream(seed, "units")))
+
+    def class_weights(self, seed: int) -> None:
+        """Of drawn bags, every class has as many."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A sample of so many bags, another one for each seed, epoch after epoch.
+
+    Labels of drawn bags alternate between so many classes. They take turns in every epoch too, so that batches of fixed
+    and of fresh bags are alike.
+    """
+
+    sample: Sample
+    bags: int
+    classes: int = 2
+    units: Units | None = None
+    first_steps: ClassVar[int] = STEPS_A_DRAW
+
+    @property
+    def shares(self) -> list[float]:
+        return [1.0]
+
+    def drawn(self, seed: int, device: torch.device) -> Bags:
+        """The sample of a seed."""
+        return self.sample(self.bags, stream(seed, "bags", device))
+
+    def stream(self, seed: int, device: torch.device) -> Stream:
+        bags = self.drawn(seed, device)
+        turns = torch.arange(self.bags, device=device).view(-1, self.classes).T
+        take = epochs(turns, stream(seed, "order", device))
+        return lambda steps, size: [by_step(bags[take(steps * size)], steps)]
+
+    def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
+        return Fresh(self.sample).validation(seed, sets, device)
+
+    def typical(self, batch_size: int) -> Float[Tensor, "1 n c"]:
+        return first_bag(self.stream(0, torch.device("cpu")), batch_size)
+
+    def training(self, seed: int) -> Training | None:
+        return self.units and self.units(self.drawn(seed, torch.device("cpu")))
+
+    def class_weights(self, seed: int) -> None:
+        """Of drawn bags, every class has as many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +103,7 @@ class Drawn(ABC):
     folds: ClassVar[None] = None
     overlap: ClassVar[float] = 0.0
     standardize: ClassVar[bool] = False
-    """what is drawn has the units that it was given"""
+    """whether networks see channels, and real targets, by their mean and standard deviation"""
 
     @property
     @abstractmethod
@@ -40,7 +118,14 @@ class Drawn(ABC):
 
     def training(self, bags: int | None) -> Fresh | Fixed:
         """Fresh bags at every step, or a fixed sample of so many."""
-        return Fresh(self.sample) if bags is None else Fixed(self.sample, bags, self.target.alternating)
+        units = self._units if self.standardize else None
+        if bags is None:
+            return Fresh(self.sample, units)
+        return Fixed(self.sample, bags, self.target.alternating, units)
+
+    def _units(self, bags: Bags) -> Training:
+        objects = bags.x.flatten(0, 1) if bags.mask is None else bags.x[bags.mask]
+        return Training(objects, bags.y if isinstance(self.target, Real) else None)
 
 
 def alternating(num_sets: int, device: torch.device) -> Int[Tensor, " sets"]:

@@ -16,6 +16,7 @@ from permset.config.data import (
     GaussianVarianceParams,
     MaximumParams,
     MILTestParams,
+    PopulationParams,
     RotationsParams,
     UnitSumParams,
     check_subset_sizes,
@@ -25,6 +26,7 @@ from permset.data.bags import Bags
 from permset.data.batches import Split
 from permset.data.drawn import Drawn, alternating
 from permset.data.mil_tests import MILTest
+from permset.data.population import Population
 from permset.data.splits import TEST, TRAINING
 from permset.data.subgroups import Blocks, Rotations
 from permset.data.targets import BINARY, Binary, Real, Target
@@ -177,7 +179,7 @@ class Collected:
         """Not known for collected bags."""
 
 
-DrawnTask = UnitSum | GaussianVariance | Maximum | MILTest | Rotations | Blocks
+DrawnTask = UnitSum | GaussianVariance | Maximum | MILTest | Rotations | Blocks | Population
 Task = DrawnTask | Collected
 
 
@@ -198,6 +200,8 @@ def build_task(params: DrawnParams) -> DrawnTask:
             return Rotations(params.set_size, params.negatives, **test)
         case BlocksTaskParams():
             return Blocks(params.set_size, params.channels, (params.variances[0], params.variances[1]), **test)
+        case PopulationParams():
+            return Population(params.statistic, (params.set_sizes[0], params.set_sizes[1]), params.family_seed, **test)
     raise TypeError(params)
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from permset.config.kinds import Statistic
-from permset.data.masks import Mask, without_padding
+from permset.data.masks import Mask, count, without_padding
 from permset.data.targets import Real, Target
 from permset.networks.pooling import Pooling
 from permset.networks.standardization import moments
@@ -18,8 +18,8 @@ from permset.symmetry.symmetrizers import SetNetwork
 class KernelMachine(SetNetwork):
     """f(x) = Σᵢ wᵢ·exp(−γ‖sᵢ − φ(x)‖²) + b (Cortes & Vapnik 1995).
 
-    φ(x) are statistics of each channel over the objects, in units of their spread over the bags of training, which are
-    the sᵢ.
+    φ(x) are statistics of each channel, or of each pair of channels, over the objects, in units of their spread over
+    the bags of training, which are the sᵢ.
     """
 
     support: Tensor
@@ -29,12 +29,14 @@ class KernelMachine(SetNetwork):
 
     def __init__(self, channels: int, statistics: Sequence[Statistic], outputs: int = 1):
         super().__init__()
-        self.pool = Pooling(channels, list(statistics))
+        self.with_covariance = "covariance" in statistics
+        self.pool = Pooling(channels, [kind for kind in statistics if kind != "covariance"])
+        features = self.pool.features + self.with_covariance * channels * (channels + 1) // 2
         self.weight = nn.Parameter(torch.zeros(outputs, 1))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("support", torch.zeros(1, self.pool.features))
-        self.register_buffer("mean", torch.zeros(self.pool.features))
-        self.register_buffer("deviation", torch.ones(self.pool.features))
+        self.register_buffer("support", torch.zeros(1, features))
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
         self.register_buffer("gamma", torch.ones(()))
 
     def forward(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch outputs"]:
@@ -44,7 +46,8 @@ class KernelMachine(SetNetwork):
         return torch.exp(-self.gamma * distances) @ self.weight.T + self.bias
 
     def statistics(self, x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch features"]:
-        return self.pool(without_padding(x, mask), mask)
+        pooled = self.pool(without_padding(x, mask), mask)
+        return torch.cat([pooled, covariances(x, mask)], -1) if self.with_covariance else pooled
 
     def fit(
         self,
@@ -84,3 +87,12 @@ class KernelMachine(SetNetwork):
 
     def claimed_group(self, set_size: int) -> PermutationGroup:
         return PermutationGroup.symmetric(set_size)
+
+
+def covariances(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch pairs"]:
+    """Of each pair of channels, and variances, over the objects of each bag; zero where there is no more than one."""
+    x, size = without_padding(x, mask), count(x, mask)
+    deviations = without_padding(x - (x.sum(-2) / size).unsqueeze(-2), mask)
+    products = (deviations.mT @ deviations).flatten(-2) / size
+    first, second = torch.triu_indices(x.shape[-1], x.shape[-1], device=x.device)
+    return products[..., first * x.shape[-1] + second]

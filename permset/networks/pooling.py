@@ -34,7 +34,7 @@ class Pooling(nn.Module):
     def forward(self, x: Float[Tensor, "*batch n c"], mask: Mask | None = None) -> Float[Tensor, "*batch features"]:
         x, mask = _zeros_if_empty(x, mask)
         pools: dict[str, Pool] = _POOLS if self.attention is None else {**_POOLS, "attention": self.attention}
-        return torch.cat([pools[kind](x, mask) for kind in self.kinds], -1)
+        return torch.cat([pools[kind](x, mask) for kind in self.kinds], -1) if self.kinds else x[..., 0, :0]
 
 
 class GatedAttention(nn.Module):

@@ -53,6 +53,15 @@ def mil_tests(rows: Sequence[Row]) -> str:
     return f"AUC on the test bags of each test of multiple-instance learning: {', '.join(numbers)}."
 
 
+def population(rows: Sequence[Row]) -> str:
+    numbers = (
+        f"{plain(row['method'])} on {plain(row['task'])} with {row['bags']} bags {three_digits(row['error'])}"
+        for row in rows
+        if row["bags"]
+    )
+    return f"Mean squared error on each statistic of populations: {', '.join(numbers)}."
+
+
 def subgroups(rows: Sequence[Row]) -> str:
     numbers = (
         f"{plain(row['method'])} on {plain(row['task'])} with {row['group']} {percent(row['accuracy'])}" for row in rows

@@ -19,6 +19,7 @@ from permset.config.data import (
     GaussianVarianceParams,
     MaximumParams,
     MILTestParams,
+    PopulationParams,
     RotationsParams,
     SplitParams,
     UnitSumParams,
@@ -27,7 +28,7 @@ from permset.config.experiment import Params
 from permset.figures.key_objects import KeyBag, key_objects_figure
 from permset.figures.names import plain
 from permset.figures.styles import save
-from permset.report import answers, descriptions, elephant, mil_tests, subgroups
+from permset.report import answers, descriptions, elephant, mil_tests, population, subgroups
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
@@ -40,6 +41,7 @@ QUESTIONS = Path(__file__).with_name("questions.yaml")
 # Where `make ui` serves the runs; the first experiment of a new store has the number 1.
 MLFLOW = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter="
 MIL_TESTS = Path("published/results/mil_tests/mil_tests.png")
+POPULATION = Path("published/population/results/population/population.png")
 SUBGROUPS = Path("published/subgroups/results/subgroups/subgroups.png")
 Rows = Sequence[Mapping[str, str]]
 
@@ -85,6 +87,14 @@ def render(
         published=Table.of(PUBLISHED, papers["comparison"]),
         elephant=Table.of(elephant.COLUMNS, papers["elephant"]),
         in_interval=elephant.told(papers["elephant"]),
+        population=Table.of(*population.table_of(papers["population"])),
+        of_populations=population.told(papers["population"]),
+        population_figure=POPULATION.is_file()
+        and figure(
+            POPULATION,
+            "Mean squared error against the number of bags of training",
+            descriptions.population(papers["population"]),
+        ),
         mil_tests=Table.of(*mil_tests.table_of(papers["mil_tests"])),
         passing=mil_tests.told(papers["mil_tests"]),
         mil_tests_figure=MIL_TESTS.is_file()
@@ -168,6 +178,12 @@ def _about(task: AnySource) -> str:
             return (
                 f"{task.set_size} objects of {task.channels} normal channels of mean zero, in two halves: the variance "
                 f"is {one:g} in the first and {swapped:g} in the second in class 0, the other way round in class 1."
+            )
+        case PopulationParams():
+            smallest, largest = task.set_sizes
+            return (
+                f"Samples of {smallest} to {largest} objects of normal distributions; a number that the covariance has "
+                f"is to be found ({plain(task.statistic)}: Zaheer et al. 2017, section 4.1.1)."
             )
         case MaximumParams():
             return f"Bags of 1 to {task.set_size} numbers, uniform in [0, {task.high:g}]; the largest is to be found."

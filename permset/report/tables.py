@@ -7,7 +7,8 @@ from functools import partial
 Row = Mapping[str, str]
 Columns = Mapping[str, Callable[[Row], str]]
 """titles, and what gives the cells below them"""
-TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file", "monotone", "task, method"}
+TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file", "monotone"}
+TEXT |= {"task, method", "task, bags of training"}
 # How the titles of the columns start that a small table has.
 SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -18,6 +18,7 @@ from permset.config.experiment import Params
 from permset.config.networks import SVMParams
 from permset.data.bags import Bags, Collection, in_like_sizes
 from permset.data.batches import Split, TrainingData
+from permset.data.drawn import Fixed
 from permset.data.splits import TEST
 from permset.data.targets import build_target
 from permset.data.tasks import Collected, Task, build_task
@@ -80,9 +81,9 @@ class Run:
     def train(self, executor: Executor | None = None, show: bool = True) -> Trained:
         """All seeds, as `train_seeds` trains them, with or without a progress bar."""
         model, data = self.params.run(self.name).model, self.data
-        if isinstance(model, SVMParams) and isinstance(data, Split):
-            title = self.name if show else None
-            return fit_machines(self.build, data, self.task.target, model.penalty, self.seeds, title)
+        if isinstance(model, SVMParams) and isinstance(data, Split | Fixed):
+            title, sets = self.name if show else None, self.settings.measure_sets
+            return fit_machines(self.build, data, self.task.target, model.penalty, self.seeds, sets, title)
         return train_seeds(
             self.build,
             data,

@@ -24,6 +24,14 @@ MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
 FOLDS = {"kind": "folds", "folds": 5, "repeats": 1, "validation": 0.1, "seed": 0}
 MINE = {"kind": "csv", "path": "mine.csv", "bag": "b", "label": "l", "target": "binary", "split": FOLDS}
 TRANSFORMER = {"kind": "set_transformer", "width": 32, "heads": 3, "blocks": 1}
+POPULATION = {
+    "kind": "population",
+    "statistic": "rotation",
+    "set_sizes": [3, 3],
+    "family_seed": 0,
+    "test_sets": 10,
+    "test_seed": 0,
+}
 SVM = {"kind": "svm", "statistics": ["mean"], "penalty": 1.0}
 
 
@@ -202,7 +210,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("files.unit_sum", MINE, "files.unit_sum: a task has this name too"),
         ("runs.mine", {"task": "mine", "model": MLP}, "runs.mine.task: no task is named 'mine'"),
         ("runs.musk1_deepset.train.data", 100, "runs.musk1_deepset.train.data: the bags of musk1 are as many as they"),
-        ("runs.mlp.model", SVM, "runs.mlp.model.kind: a support-vector machine needs a collection of bags"),
+        ("runs.mlp.model", SVM, "runs.mlp.model.kind: a support-vector machine cannot learn from fresh bags"),
         (
             "runs.musk1_svm.symmetrizer",
             {"kind": "canonical", "order": "norm"},
@@ -230,6 +238,9 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
         ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian.variances: must differ"),
         ("tasks.mine", HALVES | {"variances": [2, 2]}, "tasks.mine.variances: must differ to tell the classes apart"),
+        ("tasks.mine", POPULATION | {"set_sizes": [5, 4]}, "tasks.mine.set_sizes: must begin with the smaller size"),
+        ("tasks.mine", POPULATION | {"set_sizes": [5]}, "tasks.mine.set_sizes: List should have at least 2 items"),
+        ("tasks.mine", POPULATION | {"statistic": "mean"}, "tasks.mine.statistic: Input should be 'rotation', 'corr"),
         ("tasks.mine", HALVES | {"set_size": 5}, "tasks.mine.set_size: Input should be a multiple of 2"),
         ("tasks.mine", ROTATIONS | {"set_size": 2}, "tasks.mine.set_size: Input should be greater than or equal to 3"),
         (

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from permset.config.data import FoldsParams
 from permset.config.networks import DeepSetParams
 from permset.data.bags import Bags, Collection
-from permset.data.batches import Fixed, Split, batches
+from permset.data.batches import Split, batches
+from permset.data.drawn import Fixed
 from permset.data.randomness import generator
 from permset.data.splits import TEST, TRAINING, VALIDATION, roles
 from permset.data.targets import Real

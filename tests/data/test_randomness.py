@@ -5,7 +5,8 @@ from small_trainings import TASK
 from torch import Tensor, nn
 
 from permset.config.networks import MLPParams, NamedGroupParams, SampledAverageParams
-from permset.data.batches import Fixed, Fresh, batches
+from permset.data.batches import batches
+from permset.data.drawn import Fixed, Fresh
 from permset.data.randomness import drawing, generator
 from permset.data.tasks import UnitSum
 from permset.networks.build import build_model

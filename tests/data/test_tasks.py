@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from permset import PermsetError
 from permset.config.data import FoldsParams, GaussianVarianceParams, MaximumParams, UnitSumParams
 from permset.data.bags import Collection
-from permset.data.batches import Fixed, Fresh, Split
-from permset.data.drawn import Drawn
+from permset.data.batches import Split
+from permset.data.drawn import Drawn, Fixed, Fresh
 from permset.data.randomness import generator
 from permset.data.splits import roles
 from permset.data.targets import Binary, Real

@@ -19,6 +19,7 @@ from permset.networks.kernel_machine import KernelMachine
 from permset.training.stack import predict, stack, unstack
 
 CHANNELS, STATISTICS = 3, ("mean", "min", "max")
+PAIRS = CHANNELS * (CHANNELS + 1) // 2
 TARGETS = [Binary(), Classes(3), Real(2)]
 KINDS = st.lists(st.sampled_from(STATISTICS), min_size=1, max_size=3, unique=True)
 
@@ -41,6 +42,41 @@ def loop(bags: Bags, statistics: Sequence[str]) -> np.ndarray:
     functions = {"mean": np.mean, "min": np.min, "max": np.max}
     alone = [bags.alone(i)[0].double().numpy() for i in range(len(bags))]
     return np.array([np.concatenate([functions[name](bag, axis=0) for name in statistics]) for bag in alone])
+
+
+@pytest.mark.parametrize("statistics", [["covariance"], ["max", "covariance"]])
+def test_covariances_are_numpys_of_each_bag(statistics: list[str]) -> None:
+    """Also of bags of one object, and where what lies in the padding is no number."""
+    bags = draw(Binary(), 40)
+    machine = KernelMachine(CHANNELS, statistics)  # type: ignore[arg-type]
+    assert bags.mask is not None
+    x = torch.where(bags.mask.unsqueeze(-1), bags.x, torch.nan)
+    found = machine.statistics(x.double(), bags.mask)
+    assert found.shape == (40, machine.support.shape[1])
+    alone = [bags.alone(i)[0].double().numpy() for i in range(40)]
+    pairs = np.triu_indices(CHANNELS)
+    expected = np.array([np.cov(bag.T, bias=True)[pairs] for bag in alone])
+    np.testing.assert_allclose(found[:, -PAIRS:].numpy(), expected, rtol=1e-9, atol=1e-12)
+    if len(statistics) == 2:
+        np.testing.assert_allclose(found[:, :-PAIRS].numpy(), [bag.max(0) for bag in alone])
+    whole = torch.randn(5, 7, CHANNELS, dtype=torch.float64)
+    of_whole = np.array([np.cov(bag.T.numpy(), bias=True)[pairs] for bag in whole])
+    np.testing.assert_allclose(machine.statistics(whole, None)[:, -PAIRS:].numpy(), of_whole, rtol=1e-9)
+    nothing = machine.statistics(x[:2].double(), torch.zeros_like(bags.mask[:2]))
+    assert not nothing.any(), "of empty bags"
+
+
+def test_a_machine_on_covariances_learns_what_means_do_not_say() -> None:
+    draws = generator(3, "kernel")
+    x = torch.randn(300, 50, 2, generator=draws)
+    y = (torch.arange(300) % 2).float().unsqueeze(-1)
+    x[:, :, 1] += (2 * y - 1) * x[:, :, 0]
+    scores = {}
+    for statistics in (("covariance",), ("mean",)):
+        machine = fitted(Bags(x[:200], y[:200]), Binary(), statistics)
+        scores[statistics[0]] = Binary().score(machine(x[200:]), y[200:]).item()
+    assert scores["covariance"] == 1
+    assert scores["mean"] < 0.9
 
 
 def fitted(

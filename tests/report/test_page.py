@@ -106,7 +106,7 @@ def test_every_header_of_a_table_says_what_it_heads(project: Path) -> None:
 
 def test_the_findings_come_first_and_the_questions_before_the_results(project: Path) -> None:
     text = page(project)
-    papers = ["published", "elephant", "tests", "subgroups"]
+    papers = ["published", "elephant", "population", "tests", "subgroups"]
     assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", *papers, "mlflow"]
     [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
     first = next(row for row in read_csv(project / "results/summary.csv", "plot") if row["task"] == "digits")
@@ -135,7 +135,7 @@ def test_each_task_with_several_runs_has_a_matrix_of_them(project: Path) -> None
 
 
 def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
-    tables = [f'<table id="table-{name}">' for name in ("published", "elephant", "tests", "subgroups")]
+    tables = [f'<table id="table-{name}">' for name in ("published", "elephant", "population", "tests", "subgroups")]
     assert all(table in page(project) for table in tables)
     for path in project.glob("published/**/*.csv"):
         path.unlink()

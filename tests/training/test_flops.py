@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from permset.data.batches import Fresh
+from permset.data.drawn import Fresh
 from permset.data.tasks import UnitSum
 from permset.networks.networks import MLP
 from permset.training.flops import flops

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from permset import PermsetError
 from permset.data.bags import Bags
-from permset.data.batches import Fixed, Fresh, batches
+from permset.data.batches import batches
+from permset.data.drawn import Fixed, Fresh
 from permset.data.randomness import generator
 from permset.data.tasks import GaussianVariance
 from permset.networks.networks import MLP

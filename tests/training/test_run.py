@@ -10,7 +10,8 @@ import yaml
 
 from permset.config.experiment import Params
 from permset.data.bags import Bags, Collection
-from permset.data.batches import Fixed, Fresh, Split
+from permset.data.batches import Split
+from permset.data.drawn import Fixed, Fresh
 from permset.data.splits import TEST, TRAINING, VALIDATION
 from permset.data.targets import Binary, Classes, Real
 from permset.data.tasks import Collected, UnitSum

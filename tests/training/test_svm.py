@@ -10,6 +10,8 @@ import torch
 
 from permset.data.bags import Bags, Collection
 from permset.data.batches import Split
+from permset.data.drawn import Fixed
+from permset.data.population import Population
 from permset.data.splits import TEST, TRAINING, VALIDATION
 from permset.data.targets import Binary, Real, Target
 from permset.networks.kernel_machine import KernelMachine
@@ -54,7 +56,7 @@ def test_a_machine_is_that_of_its_seeds_own_bags(rows: int, target: Target, stan
     if standardize:
         machine = build
         build = lambda: Standardized(machine(), 2, 1)  # type: ignore[assignment]  # noqa: E731
-    trained = fit_machines(build, split, target, 2.0, 3, None)
+    trained = fit_machines(build, split, target, 2.0, 3, 0, None)
     assert trained.history.shape == (0, 3)
     assert trained.measured.tolist() == [0]
     assert trained.curves.shape == (1, 4, 3)
@@ -76,7 +78,29 @@ def test_a_machine_is_that_of_its_seeds_own_bags(rows: int, target: Target, stan
 def test_machines_are_balanced_where_their_split_is() -> None:
     split = split_of(1, Binary())
     states = [
-        fit_machines(partial(KernelMachine, 2, ["mean"]), replace(split, balanced=balanced), Binary(), 2.0, 1, None)
+        fit_machines(partial(KernelMachine, 2, ["mean"]), replace(split, balanced=balanced), Binary(), 2.0, 1, 0, None)
         for balanced in (False, True)
     ]
     assert not torch.equal(states[0].state["weight"], states[1].state["weight"])
+
+
+def test_of_drawn_bags_each_seed_has_a_sample_of_its_own() -> None:
+    """More bags than are evaluated at a time; what is measured is the sample, and bags that are drawn apart from it."""
+    task = Population("rotation", (3, 6))
+    data = task.training(250)
+    assert isinstance(data, Fixed)
+    build = lambda: Standardized(KernelMachine(2, ["covariance"]), 2, 1)  # noqa: E731
+    trained = fit_machines(build, data, task.target, 2.0, 2, 30, None)
+    assert trained.state["network.support"].shape == (2, 250, 3)
+    for seed in range(2):
+        sample = data.drawn(seed, torch.device("cpu"))
+        [unseen] = data.validation(seed, 30, torch.device("cpu"))
+        assert len(unseen) == 30
+        scores = []
+        for bags in (sample, unseen):
+            outputs = predict(build(), {key: value[[seed]] for key, value in trained.state.items()}, bags.x, bags.mask)
+            scores += [task.target.loss(outputs[0], bags.y).item(), task.target.score(outputs[0], bags.y).item()]
+        np.testing.assert_allclose(trained.curves[0, :, seed], scores, rtol=1e-5)
+        assert scores[0] < 0.8 * float(sample.y.var()), "the control: it learnt something"
+        assert sample.mask is not None
+        torch.testing.assert_close(trained.state["mean"][seed], sample.x[sample.mask].mean(0))

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from permset import PermsetError
 from permset.data.bags import Bags, Collection
-from permset.data.batches import Fixed, Fresh, Split
+from permset.data.batches import Split
+from permset.data.drawn import Fixed, Fresh
 from permset.data.randomness import generator
 from permset.data.splits import TEST, TRAINING, VALIDATION
 from permset.data.targets import Real
