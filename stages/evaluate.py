@@ -12,7 +12,7 @@ from torch import Tensor
 from permset.config.experiment import load_params
 from permset.data.bags import Bags
 from permset.data.randomness import generator
-from permset.data.targets import Real
+from permset.data.targets import Binary, Classes
 from permset.evaluation.baseline import doubts, majority
 from permset.evaluation.bayes import bayes_loss, posterior
 from permset.evaluation.calibration import calibration
@@ -84,7 +84,7 @@ def measured(
     tested = opened.tested(network, state, test, show=True)
     metrics |= measure(tested, task.target, task.bayes_accuracy, task.overlap)
     arrays = scores(tested, task.target, task.overlap)._asdict()
-    if not isinstance(task.target, Real):
+    if isinstance(task.target, Binary | Classes):
         validated, truth = opened.validated(network, state), posterior(task, test)
         found, bins = calibration(tested, validated, task.target, task.overlap, truth)
         metrics, arrays = metrics | found, arrays | bins

@@ -26,6 +26,7 @@ def _ascend(sizes: list[int]) -> list[int]:
     return sizes
 
 
+SetSizes = Annotated[list[SetSize], Field(min_length=2, max_length=2), AfterValidator(_ascend)]
 Variances = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_differ)]
 
 
@@ -133,7 +134,7 @@ class PopulationParams(DrawnParams):
     kind: Literal["population"]
     statistic: PopulationStatistic
     """which of the four of Zaheer et al. (2017, arXiv:1703.06114, section 4.1.1)"""
-    set_sizes: Annotated[list[SetSize], Field(min_length=2, max_length=2), AfterValidator(_ascend)]
+    set_sizes: SetSizes
     """objects in the smallest and in the largest bag"""
     family_seed: Seed
     """of what the covariances of all bags have in common"""
@@ -141,6 +142,27 @@ class PopulationParams(DrawnParams):
     @property
     def set_size(self) -> int:
         """Objects of the largest bag."""
+        return self.set_sizes[1]
+
+
+class GaussianMixturesParams(DrawnParams):
+    """Points of mixtures of normal distributions in the plane; a network says which mixture each bag is of."""
+
+    target: ClassVar[TargetKind] = "mixture"
+
+    kind: Literal["gaussian_mixtures"]
+    components: Annotated[Count, Field(ge=2)]
+    """of each mixture"""
+    set_sizes: SetSizes
+    """points in the smallest and in the largest bag"""
+    high: Positive
+    """means are uniform in [-high, high]²"""
+    deviation: Positive
+    """of every component, in both directions"""
+
+    @property
+    def set_size(self) -> int:
+        """Points of the largest bag."""
         return self.set_sizes[1]
 
 
@@ -238,7 +260,7 @@ FilePath = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 class FileParams(CollectionParams):
     path: FilePath
     """relative to the project's root"""
-    target: TargetKind
+    target: Literal["binary", "classes", "real"]
     """what is predicted: one of two classes, one of several, or real numbers"""
     loss: RealLoss = "squared"
     """of real targets"""
@@ -286,6 +308,7 @@ DrawnTaskParams = (
     | RotationsParams
     | BlocksTaskParams
     | PopulationParams
+    | GaussianMixturesParams
 )
 TaskParams = Annotated[DrawnTaskParams | DigitsParams, Field(discriminator="kind")]
 BagFileParams = Annotated[NpzParams | CsvParams, Field(discriminator="kind")]

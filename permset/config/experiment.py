@@ -143,18 +143,20 @@ class Params(Strict):
             if source.drawn and source.target == "binary" and train.data == "fresh" and train.batch_size % 2:
                 where = "train" if run.train.batch_size is None else f"{place}.train"
                 yield where, f"batch_size must be even to balance the classes of fresh bags, got {train.batch_size}"
-            if train.class_weights == "balanced" and source.target == "real":
-                yield f"{place}.train.class_weights", "real targets have no classes to balance; choose none"
+            if train.class_weights == "balanced" and self.predicts_numbers(run.task):
+                yield f"{place}.train.class_weights", "there are no classes to balance; choose none"
             if run.model.kind == "svm" and source.drawn and train.data == "fresh":
                 fixed = "give train.data, how many a fixed sample has, or choose a collection"
                 yield (
                     f"{place}.model.kind",
                     f"a support-vector machine cannot learn from fresh bags; {fixed}",
                 )
+        if run.model.kind == "svm" and source.target == "mixture":
+            yield f"{place}.model.kind", "a support-vector machine cannot give a mixture; choose a network"
         if run.model.kind == "svm" and run.symmetrizer is not None:
             yield f"{place}.symmetrizer", "a support-vector machine takes none; remove it"
         if getattr(run.symmetrizer, "of", "logits") == "probabilities" and self.predicts_numbers(run.task):
-            yield f"{place}.symmetrizer.of", "real targets have no probabilities; choose logits"
+            yield f"{place}.symmetrizer.of", "numbers have no probabilities; choose logits"
         if source.set_size is not None and (mistake := unaffordable(run.symmetrizer, source.set_size)):
             yield f"{place}.symmetrizer", mistake
         for part, group in run.groups.items():
@@ -163,7 +165,8 @@ class Params(Strict):
                 yield f"{place}.{part}", mistake
 
     def predicts_numbers(self, source: str) -> bool:
-        return self.sources[source].target == "real"
+        """Whether the targets are no classes."""
+        return self.sources[source].target in ("real", "mixture")
 
     def task(self, name: str) -> AnySource:
         return _entry("tasks", self.sources, name)

@@ -98,6 +98,8 @@ class SetTransformerParams(Strict):
     """points through which objects attend to each other; to each other directly where they are not given"""
     seeds: Count = 1
     """that pool the objects"""
+    blocks_of_seeds: Annotated[int, Field(ge=0, exclude_if=lambda blocks: blocks == 0)] = 0
+    """of attention between what the seeds pooled"""
     norm: LayerNormKind = "none"
 
     @model_validator(mode="after")

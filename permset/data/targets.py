@@ -5,9 +5,10 @@ axis of a figure, and `score`, with `score_name` for the column of a table), and
 Labels are (sets, 1), the index of the class, or real numbers, (sets, outputs).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -140,7 +141,66 @@ class Real:
         return list(labels.T)
 
 
-Target = Binary | Classes | Real
+class Components(NamedTuple):
+    """Mixtures of normal distributions whose channels are independent."""
+
+    log_weights: Float[Tensor, "*sets k"]
+    means: Float[Tensor, "*sets k c"]
+    log_deviations: Float[Tensor, "*sets k c"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The mixture of normal distributions of which a bag's own objects were drawn (Lee et al. 2019, section 5.3).
+
+    The network gives k·(1 + 2c) numbers: for each component the logit of its weight, c means, and the logarithms of c
+    deviations. The label of a bag is what it is scored on: its objects, n·c numbers, and its mask, n.
+    """
+
+    components: int
+    channels: int
+    loss_name: ClassVar[str] = "negative log-likelihood of an object (nats)"
+    score_name: ClassVar[Literal["loss"]] = "loss"
+    alternating: ClassVar[int] = 1
+
+    @property
+    def outputs(self) -> int:
+        return self.components * (1 + 2 * self.channels)
+
+    def loss(self, outputs: Outputs, labels: Labels) -> Scores:
+        """Mean over bags of the mean over a bag's objects, in nats."""
+        return -log_likelihoods(self.read(outputs), labels).mean(-1)
+
+    def score(self, outputs: Outputs, labels: Labels) -> Scores:
+        return self.loss(outputs, labels).double()
+
+    def read(self, outputs: Float[Tensor, "*sets outputs"]) -> Components:
+        numbers = outputs.unflatten(-1, (self.components, -1))
+        logits, means, log_deviations = numbers.split([1, self.channels, self.channels], -1)
+        return Components(logits[..., 0] - log_sum_exp(logits[..., 0], -1).unsqueeze(-1), means, log_deviations)
+
+    def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
+        """The weight of the largest component."""
+        return self.read(outputs).log_weights.amax(-1).exp()
+
+    def meanings(self, outputs: Float[Tensor, "sets outputs"]) -> list[str]:
+        """What the reading of each bag is."""
+        return ["weight of the largest component"] * len(outputs)
+
+
+def log_likelihoods(mixtures: Components, labels: Labels) -> Float[Tensor, "*sets"]:
+    """Of the objects of each bag, their mean, in nats: log Σ_k w_k·N(x; μ_k, σ_k)."""
+    channels = mixtures.means.shape[-1]
+    size = labels.shape[-1] // (channels + 1)
+    objects, mask = labels.split([size * channels, size], -1)
+    x = objects.unflatten(-1, (size, 1, channels))
+    means, log_deviations = mixtures.means.unsqueeze(-3), mixtures.log_deviations.unsqueeze(-3)
+    normal = log_deviations + ((x - means) * (-log_deviations).exp()).square() / 2
+    each = log_sum_exp(mixtures.log_weights.unsqueeze(-2) - normal.sum(-1), -1) - channels / 2 * math.log(2 * math.pi)
+    return (each * mask).sum(-1) / mask.sum(-1).clamp(min=1)
+
+
+Target = Binary | Classes | Real | Mixture
 
 
 def build_target(kind: TargetKind, names: Sequence[str], error: RealLoss) -> Target:
@@ -152,6 +212,8 @@ def build_target(kind: TargetKind, names: Sequence[str], error: RealLoss) -> Tar
             return Classes(len(names), tuple(names))
         case "real":
             return Real(len(names), error, tuple(names))
+        case "mixture":
+            raise TypeError("files have no mixtures")
 
 
 BINARY = Binary()

@@ -13,6 +13,7 @@ from permset import PermsetError
 from permset.config.data import (
     BlocksTaskParams,
     DrawnParams,
+    GaussianMixturesParams,
     GaussianVarianceParams,
     MaximumParams,
     MILTestParams,
@@ -26,6 +27,7 @@ from permset.data.bags import Bags
 from permset.data.batches import Split
 from permset.data.drawn import Drawn, alternating
 from permset.data.mil_tests import MILTest
+from permset.data.mixtures import GaussianMixtures
 from permset.data.population import Population
 from permset.data.splits import TEST, TRAINING
 from permset.data.subgroups import Blocks, Rotations
@@ -179,7 +181,7 @@ class Collected:
         """Not known for collected bags."""
 
 
-DrawnTask = UnitSum | GaussianVariance | Maximum | MILTest | Rotations | Blocks | Population
+DrawnTask = UnitSum | GaussianVariance | Maximum | MILTest | Rotations | Blocks | Population | GaussianMixtures
 Task = DrawnTask | Collected
 
 
@@ -202,6 +204,9 @@ def build_task(params: DrawnParams) -> DrawnTask:
             return Blocks(params.set_size, params.channels, (params.variances[0], params.variances[1]), **test)
         case PopulationParams():
             return Population(params.statistic, (params.set_sizes[0], params.set_sizes[1]), params.family_seed, **test)
+        case GaussianMixturesParams():
+            sizes = params.set_sizes[0], params.set_sizes[1]
+            return GaussianMixtures(params.components, sizes, params.high, params.deviation, **test)
     raise TypeError(params)
 
 

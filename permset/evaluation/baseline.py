@@ -8,16 +8,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from permset.data.splits import TRAINING
-from permset.data.targets import Real
+from permset.data.targets import Binary, Classes
 from permset.data.tasks import Collected, Task
 
 
 def majority(task: Task, tested: Sequence[Float[Tensor, "_ targets"]]) -> float | None:
     """Accuracy on each seed's test bags of always the largest class of its bags of training; the mean over seeds.
 
-    Of drawn bags all classes have as many, and the first stands for the largest. None for real targets.
+    Of drawn bags all classes have as many, and the first stands for the largest. None where there are no classes.
     """
-    if isinstance(task.target, Real):
+    if not isinstance(task.target, Binary | Classes):
         return None
     shares = []
     for seed, labels in enumerate(tested):

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from permset.data.targets import BINARY, Real, Target, predicted
+from permset.data.targets import BINARY, Mixture, Real, Target, predicted
 from permset.evaluation.intervals import Interval, Scores, crossed_interval, interval
 
 
@@ -47,7 +47,10 @@ def measure(
     for name in of_seeds[0]:
         known = [of_seed[name] for of_seed in of_seeds if not math.isnan(of_seed[name].value)]
         found = _interval(known, same_bags, overlap)
-        metrics |= _with_ends(name, found.clipped(*POSSIBLE.get(name, (0.0, 1.0))))
+        least, most = POSSIBLE.get(name, (0.0, 1.0))
+        if isinstance(target, Mixture):  # A density may be larger than one.
+            least = -math.inf
+        metrics |= _with_ends(name, found.clipped(least, most))
         if name == "accuracy" and bayes_accuracy is not None:
             regret = Interval(*(bayes_accuracy - end for end in (found.mean, found.high, found.low)))
             metrics |= _with_ends("regret", regret.clipped(bayes_accuracy - 1, bayes_accuracy))
@@ -81,6 +84,8 @@ def seed_metrics(
     outputs, labels = outputs.double(), labels.double()
     losses = target.loss(outputs.unsqueeze(1), labels.unsqueeze(1)).numpy()
     loss = Metric(float(target.loss(outputs, labels)), losses)
+    if isinstance(target, Mixture):
+        return {"loss": loss}
     if isinstance(target, Real):
         return {**_errors(outputs.numpy(), labels.numpy()), "loss": loss}
     right = (predicted(outputs) == labels[:, 0]).double().numpy()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from permset.config.kinds import Statistic
 from permset.data.masks import Mask, count, without_padding
-from permset.data.targets import Real, Target
+from permset.data.targets import Mixture, Real, Target
 from permset.networks.pooling import Pooling
 from permset.networks.standardization import moments
 from permset.symmetry.groups import PermutationGroup
@@ -65,6 +65,7 @@ class KernelMachine(SetNetwork):
         """
         from sklearn.svm import SVC, SVR  # Loading it takes a second.
 
+        assert not isinstance(target, Mixture)  # which params.yaml does not allow
         self.mean, self.deviation = moments(statistics)
         features = (statistics - self.mean) / self.deviation
         variance = features.var(correction=0)

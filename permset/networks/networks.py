@@ -65,8 +65,8 @@ class DeepSet(SetNetwork):
 
 
 class SetTransformer(SetNetwork):
-    """linear(PMA(SAB(…SAB(x)))), with ISAB in place of SAB where there are inducing points (Lee et al. 2019,
-    arXiv:1810.00825, section 3.2); seeds of the pooling are laid side by side."""
+    """linear(SAB(…PMA(SAB(…SAB(x))))), with ISAB in place of the inner SAB where there are inducing points (Lee et al.
+    2019, arXiv:1810.00825, section 3.2); seeds of the pooling are laid side by side."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class SetTransformer(SetNetwork):
         inducing: int | None = None,
         seeds: int = 1,
         norm: LayerNormKind = "none",
+        blocks_of_seeds: int = 0,
         outputs: int = 1,
     ):
         super().__init__()
@@ -87,10 +88,14 @@ class SetTransformer(SetNetwork):
             for c_in in widths[:-1]
         )
         self.pool = PMA(width, heads, seeds, norm)
+        self.blocks_of_seeds = nn.ModuleList(SAB(width, width, heads, norm) for _ in range(blocks_of_seeds))
         self.linear = nn.Linear(seeds * width, outputs)
 
     def forward(self, x: Objects, mask: Mask | None = None) -> Outputs:
-        return self.linear(self.pool(self.features(x, mask), mask).flatten(-2))
+        pooled = self.pool(self.features(x, mask), mask)
+        for block in self.blocks_of_seeds:
+            pooled = block(pooled)
+        return self.linear(pooled.flatten(-2))
 
     def features(self, x: Objects, mask: Mask | None = None) -> Float[Tensor, "*batch n width"]:
         """Of each object among the others, before they are pooled."""

@@ -15,7 +15,7 @@ from permset import PermsetError
 from permset.config.data import CsvParams, FileParams
 from permset.config.experiment import Params
 from permset.config.mistakes import show
-from permset.data.targets import Real
+from permset.data.targets import Binary, Classes, Real
 from permset.data.tasks import Collected
 from permset.evaluation.calibration import temperature
 from permset.evaluation.metrics import measure
@@ -180,7 +180,7 @@ def open_forecast(params: Params, name: str, path: Path, calibrated: bool = Fals
     saved = opened.saved()
     network, target, temperatures = opened.network(), task.target, None
     if calibrated:
-        assert not isinstance(target, Real)  # which params.yaml does not allow
+        assert isinstance(target, Binary | Classes)  # which params.yaml does not allow
         results = opened.validated(network, saved["state"])
         temperatures = torch.tensor([temperature(*result, target) for result in results], dtype=torch.float64)
     bags = Path(f"data/{chosen.task}.npz")

@@ -16,6 +16,7 @@ from permset.config.data import (
     ColumnParams,
     DigitsParams,
     FoldsParams,
+    GaussianMixturesParams,
     GaussianVarianceParams,
     MaximumParams,
     MILTestParams,
@@ -184,6 +185,12 @@ def _about(task: AnySource) -> str:
             return (
                 f"Samples of {smallest} to {largest} objects of normal distributions; a number that the covariance has "
                 f"is to be found ({plain(task.statistic)}: Zaheer et al. 2017, section 4.1.1)."
+            )
+        case GaussianMixturesParams():
+            smallest, largest = task.set_sizes
+            return (
+                f"{smallest} to {largest} points of mixtures of {task.components} normal distributions in the plane; "
+                "which mixture it was is to be found."
             )
         case MaximumParams():
             return f"Bags of 1 to {task.set_size} numbers, uniform in [0, {task.high:g}]; the largest is to be found."

@@ -21,7 +21,7 @@ from torch import nn
 from permset.config.data import CsvParams
 from permset.config.experiment import Params
 from permset.data.bags import Bags
-from permset.data.targets import Binary, Classes, Real, Target
+from permset.data.targets import Binary, Classes, Mixture, Real, Target
 from permset.data.tasks import Collected, Task
 from permset.networks.build import is_exportable
 from permset.reading.encoding import Column, Encoding, stored_encoding
@@ -68,7 +68,7 @@ def interface_of(
         fewest=0 if any_size or varying else task.set_size,
         most=None if any_size else task.set_size,
         answers=answers_of(task.target),
-        classes=not isinstance(task.target, Real),
+        classes=isinstance(task.target, Binary | Classes),
     )
 
 
@@ -81,6 +81,9 @@ def answers_of(target: Target) -> list[str]:
             return list(names) or [f"class {i}" for i in range(outputs)]
         case Real(names=names):
             return list(names) or ["target"]
+        case Mixture(components, channels):
+            numbers = "logit", *(f"{kind} {i}" for kind in ("mean", "log deviation") for i in range(channels))
+            return [f"{number} of component {k}" for k in range(components) for number in numbers]
 
 
 def example_of(task: Task) -> Bags:

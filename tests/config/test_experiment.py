@@ -230,7 +230,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         (
             "runs.longest",
             {"task": "maximum", "model": MLP, "train": {"class_weights": "balanced"}},
-            "runs.longest.train.class_weights: real targets have no classes to balance; choose none",
+            "runs.longest.train.class_weights: there are no classes to balance; choose none",
         ),
         ("runs.mlp.train.keep", "first", "runs.mlp.train.keep: Input should be 'last' or 'best', got 'first'"),
         ("train.data", 33, "train.data"),
