@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from permset.config.data import MILTestParams
 from permset.config.experiment import load_params
+from permset.config.tasks import MILTestParams
 from permset.figures.looks import looks
 from permset.figures.mil_tests import mil_tests_figure
 from permset.figures.names import names

@@ -20,7 +20,7 @@ from dvc.utils.serialize import parse_yaml
 from permset.store.files import write
 from stages import run
 
-PUBLISHED = (f"published/{name}" for name in ("elephant", "population", "subgroups"))
+PUBLISHED = (f"published/{name}" for name in ("clustering", "elephant", "population", "subgroups"))
 PIPELINES = ".", "stages", "studies", "published", *PUBLISHED
 LOCKS = [Path(folder, "dvc.lock") for folder in PIPELINES]
 RUNNING = Path(".dvc/tmp/rwlock")  # which process reads and writes what

@@ -16,6 +16,7 @@ from permset.figures.calibration import calibration_figure
 from permset.figures.looks import Look, looks
 from permset.figures.names import names, plain
 from permset.figures.runs import accuracy_figure, invariance_figure
+from permset.figures.sentences import HIGHER_IS_BETTER
 from permset.figures.styles import LABELS
 from permset.store.arrays import some_bags
 from permset.store.figures import write_figures
@@ -64,8 +65,8 @@ def compare(
 ) -> tuple[list[dict[str, Any]], list[Comparison]]:
     """The rows of a task's runs with their standing, and every pair of them. All are tested on the same bags."""
     scores = {row["run"]: scores_in(arrays[row["run"]]) for row in rows}
-    more_is_better = rows[0]["score"] == "accuracy"
-    pairs = comparisons(scores, REGION if more_is_better else read_region(task), more_is_better)
+    region = read_region(task) if rows[0]["score"] == "mae" else REGION  # of accuracy, or of a loss in nats
+    pairs = comparisons(scores, region, rows[0]["score"] in HIGHER_IS_BETTER)
     return against_best(rows, scores, pairs), pairs
 
 
@@ -144,7 +145,9 @@ def task_figures(
         figures[f"loss_{task}"] = plots.loss_figure(
             losses, along["validation_loss"], named, known, first["loss_name"], first.get("bayes_loss")
         )
-        if first["loss_name"] != LABELS[first["score"]]:  # Where the score is the loss, that is shown already.
+        if (
+            first["score"] != "loss" and first["loss_name"] != LABELS[first["score"]]
+        ):  # Where the score is the loss, that is shown already.
             figures[f"curves_{task}"] = plots.curves_figure(
                 along["train_score"], along["validation_score"], named, known, first["score"], first["bayes_accuracy"]
             )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from permset.config.data import PopulationParams
 from permset.config.experiment import load_params
+from permset.config.tasks import PopulationParams
 from permset.data.population import Population
 from permset.data.tasks import build_task
 from permset.evaluation.intervals import interval

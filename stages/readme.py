@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from permset.report import elephant, mil_tests, population, subgroups
+from permset.report import clustering, elephant, mil_tests, population, subgroups
 from permset.report.comparisons import pairs_of
 from permset.report.findings import decay, findings
 from permset.report.tables import by_task, markdown, markdown_table, published
@@ -33,6 +33,11 @@ def readme() -> None:
     texts |= {
         "population": markdown_table(*population.table_of(statistics)),
         "of_populations": "".join(f"- {line}\n" for line in population.told(statistics)),
+    }
+    mixtures = read_csv(Path("published/clustering/results/clustering.csv"), "clustering")
+    texts |= {
+        "clustering": markdown_table(clustering.COLUMNS, mixtures),
+        "of_clustering": f"{clustering.told(mixtures)}\n",
     }
     groups = read_csv(Path("published/subgroups/results/subgroups.csv"), "subgroups")
     texts |= {

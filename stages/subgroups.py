@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from permset.config.data import BlocksTaskParams, DrawnParams, RotationsParams
 from permset.config.experiment import Params, load_params
 from permset.config.networks import GroupParams, NamedGroupParams
 from permset.config.runs import RunParams
+from permset.config.tasks import BlocksTaskParams, DrawnParams, RotationsParams
 from permset.data.tasks import build_task
 from permset.evaluation.limits import best_accuracy
 from permset.figures.subgroups import subgroups_figure

@@ -41,6 +41,7 @@ def test_the_committed_tables_are_those_of_the_committed_results(
         "published/results/comparison": "0.1355",
         "published/results/mil_tests": "pass",
         "published/elephant/results/elephant": "0.862",
+        "published/clustering/results/clustering": "-1.4726",
         "published/population/results/population": "svm",
         "published/subgroups/results/subgroups": "0.5",
     }

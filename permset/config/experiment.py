@@ -8,13 +8,14 @@ from pydantic import Field, ValidationError
 
 from permset import PermsetError
 from permset.config.constraints import Count, EvenCount, Name, Positive, Strict, or_number
-from permset.config.data import AnySource, BagFileParams, DrawnParams, FetchedParams, TaskParams
+from permset.config.data import AnySource, BagFileParams, FetchedParams, TaskParams
 from permset.config.mistakes import _line, describe, listed
 from permset.config.networks import mismatch, unaffordable
 from permset.config.parsing import parse
 from permset.config.predictions import PredictionParams, mistakes_of
 from permset.config.runs import RunParams, TrainParams
 from permset.config.studies import StudyParams
+from permset.config.tasks import DrawnParams
 
 T = TypeVar("T")
 

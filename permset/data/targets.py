@@ -179,6 +179,11 @@ class Mixture:
         logits, means, log_deviations = numbers.split([1, self.channels, self.channels], -1)
         return Components(logits[..., 0] - log_sum_exp(logits[..., 0], -1).unsqueeze(-1), means, log_deviations)
 
+    def write(self, mixtures: Components) -> Float[Tensor, "*sets outputs"]:
+        """Outputs that are read as these mixtures."""
+        parts = mixtures.log_weights.unsqueeze(-1), mixtures.means, mixtures.log_deviations
+        return torch.cat(parts, -1).flatten(-2)
+
     def reading(self, outputs: Float[Tensor, "*sets outputs"]) -> Float[Tensor, " *sets"]:
         """The weight of the largest component."""
         return self.read(outputs).log_weights.amax(-1).exp()
@@ -190,14 +195,24 @@ class Mixture:
 
 def log_likelihoods(mixtures: Components, labels: Labels) -> Float[Tensor, "*sets"]:
     """Of the objects of each bag, their mean, in nats: log Σ_k w_k·N(x; μ_k, σ_k)."""
-    channels = mixtures.means.shape[-1]
+    objects, mask = objects_of(labels, mixtures.means.shape[-1])
+    each = log_sum_exp(log_joint(mixtures, objects), -1)
+    return (each * mask).sum(-1) / mask.sum(-1).clamp(min=1)
+
+
+def log_joint(mixtures: Components, objects: Float[Tensor, "*#sets n c"]) -> Float[Tensor, "*sets n k"]:
+    """log w_k + log N(x; μ_k, σ_k) of each object and component."""
+    means, log_deviations = mixtures.means.unsqueeze(-3), mixtures.log_deviations.unsqueeze(-3)
+    distances = (objects.unsqueeze(-2) - means) * (-log_deviations).exp()
+    normal = (log_deviations + distances.square() / 2).sum(-1) + objects.shape[-1] / 2 * math.log(2 * math.pi)
+    return mixtures.log_weights.unsqueeze(-2) - normal
+
+
+def objects_of(labels: Labels, channels: int) -> tuple[Float[Tensor, "*sets n c"], Float[Tensor, "*sets n"]]:
+    """The objects in the labels of a mixture, and their mask."""
     size = labels.shape[-1] // (channels + 1)
     objects, mask = labels.split([size * channels, size], -1)
-    x = objects.unflatten(-1, (size, 1, channels))
-    means, log_deviations = mixtures.means.unsqueeze(-3), mixtures.log_deviations.unsqueeze(-3)
-    normal = log_deviations + ((x - means) * (-log_deviations).exp()).square() / 2
-    each = log_sum_exp(mixtures.log_weights.unsqueeze(-2) - normal.sum(-1), -1) - channels / 2 * math.log(2 * math.pi)
-    return (each * mask).sum(-1) / mask.sum(-1).clamp(min=1)
+    return objects.unflatten(-1, (size, channels)), mask
 
 
 Target = Binary | Classes | Real | Mixture

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from permset import PermsetError
-from permset.config.data import (
+from permset.config.kinds import RealLoss
+from permset.config.tasks import (
     BlocksTaskParams,
     DrawnParams,
     GaussianMixturesParams,
@@ -22,7 +23,6 @@ from permset.config.data import (
     UnitSumParams,
     check_subset_sizes,
 )
-from permset.config.kinds import RealLoss
 from permset.data.bags import Bags
 from permset.data.batches import Split
 from permset.data.drawn import Drawn, alternating

@@ -37,6 +37,8 @@ COLUMNS = [
     "r2",
     "targets",
     "loss",
+    "loss_low",
+    "loss_high",
     "bayes_accuracy",
     "regret",
     "invariance_float64",

@@ -77,8 +77,8 @@ class SetTransformer(SetNetwork):
         inducing: int | None = None,
         seeds: int = 1,
         norm: LayerNormKind = "none",
-        blocks_of_seeds: int = 0,
         outputs: int = 1,
+        blocks_of_seeds: int = 0,
     ):
         super().__init__()
         widths = [channels] + [width] * blocks

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from permset.evaluation.comparisons import SURE, Chances, both_ways
-from permset.report.tables import Row, three_digits
+from permset.report.tables import Row, score_of, three_digits
 
 Pairs = Mapping[tuple[str, str], Chances]
 """the first run against the second"""
@@ -37,7 +37,8 @@ def matrix(rows: Sequence[Row], comparisons: Sequence[Row]) -> Matrix | None:
         return None
     pairs = pairs_of(comparisons)
     [region] = {row["region"] for row in comparisons if row["run"] in runs}
-    of_what = f"{three_digits(region)} in mean absolute error" if rows[0]["mae"] else _points(region)
+    score = score_of(rows[0])
+    of_what = _points(region) if score.column == "accuracy" else f"{three_digits(region)} in {score.name}"
     reading = (
         "Each row compares its run with that of each column. It is better or worse if they differ by more than "
         f"{of_what}, and equal if by no more; below is the probability of that, at least {SURE:.2f}. Where none of the "

@@ -7,7 +7,7 @@ from permset.figures.key_objects import KeyBag
 from permset.figures.names import plain
 from permset.figures.sentences import listed
 from permset.report.answers import MeasuredPoint, runs_of
-from permset.report.tables import Row, percent, three_digits
+from permset.report.tables import Row, percent, score_of, three_digits
 
 
 def bags(task: str, about: str) -> str:
@@ -15,9 +15,9 @@ def bags(task: str, about: str) -> str:
 
 
 def scores(task: str, rows: Sequence[Row]) -> str:
-    name = "Mean absolute error" if rows[0]["mae"] else "Accuracy"
-    numbers = (three_digits(row["mae"]) if row["mae"] else percent(row["accuracy"]) for row in rows)
-    return f"{name} of the runs on {task}: {_of_runs(rows, numbers)}."
+    score = score_of(rows[0])
+    numbers = (score.show(row[score.column]) for row in rows)
+    return f"{score.name.capitalize()} of the runs on {task}: {_of_runs(rows, numbers)}."
 
 
 def losses(task: str, rows: Sequence[Row]) -> str:
@@ -27,9 +27,9 @@ def losses(task: str, rows: Sequence[Row]) -> str:
 
 
 def curves(task: str, rows: Sequence[Row]) -> str:
-    name, trained = "Mean absolute error" if rows[0]["mae"] else "Accuracy", _trained(rows)
-    numbers = (three_digits(row["validation"]) if row["mae"] else percent(row["validation"]) for row in trained)
-    about = f"{name} of the runs on {task} along the training, on bags of training and of validation"
+    score, trained = score_of(rows[0]), _trained(rows)
+    numbers = (score.show(row["validation"]) for row in trained)
+    about = f"{score.name.capitalize()} of the runs on {task} along the training, on bags of training and of validation"
     return f"{about}; at its end, on validation bags: {_of_runs(trained, numbers)}."
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from permset.evaluation.comparisons import Verdict
 from permset.figures.sentences import listed
 from permset.report.comparisons import Pairs
-from permset.report.tables import Row, are, percent, three_digits
+from permset.report.tables import Row, are, percent, score_of, three_digits
 
 Tasks = Mapping[str, Sequence[Row]]
 
@@ -78,7 +78,7 @@ def leaders(rows: Sequence[Row], pairs: Pairs) -> str:
         return "no run has an interval, so that none can be called better than another."
     against = {row["run"]: pairs[first["run"], row["run"]].verdict for row in rows if row is not first}
     level = [first, *(row for row in rows if against.get(row["run"]) == "equal")]
-    names, score = listed([_with_score(row) for row in level]), "mean absolute error" if first["mae"] else "accuracy"
+    names, score = listed([_with_score(row) for row in level]), score_of(first).name
     behind, undecided = ([run for run in against if against[run] == verdict] for verdict in ("better", "undecided"))
     if len(level) > 1:
         text = f"{names} tie for the best {score}"
@@ -143,7 +143,9 @@ def decay(papers: Sequence[Row]) -> str:
 
 def best(rows: Sequence[Row]) -> Row | None:
     """The first of the best mean among runs that have an interval."""
-    name, sign = ("mae", -1) if rows and rows[0]["mae"] else ("accuracy", 1)
+    if not rows:
+        return None
+    name, _, sign, _ = score_of(rows[0])
     return max((row for row in rows if row[f"{name}_low"]), key=lambda row: sign * float(row[name]), default=None)
 
 
@@ -178,7 +180,8 @@ def _with_score(row: Row) -> str:
 
 
 def _score(row: Row) -> str:
-    return three_digits(row["mae"]) if row["mae"] else percent(row["accuracy"])
+    score = score_of(row)
+    return score.show(row[score.column])
 
 
 def _way(row: Row) -> str:

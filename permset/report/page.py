@@ -10,32 +10,19 @@ from urllib.parse import quote
 import jinja2
 import yaml
 
-from permset.config.data import (
-    AnySource,
-    BlocksTaskParams,
-    ColumnParams,
-    DigitsParams,
-    FoldsParams,
-    GaussianMixturesParams,
-    GaussianVarianceParams,
-    MaximumParams,
-    MILTestParams,
-    PopulationParams,
-    RotationsParams,
-    SplitParams,
-    UnitSumParams,
-)
+from permset.config.data import AnySource
 from permset.config.experiment import Params
 from permset.figures.key_objects import KeyBag, key_objects_figure
 from permset.figures.names import plain
 from permset.figures.styles import save
-from permset.report import answers, descriptions, elephant, mil_tests, population, subgroups
+from permset.report import answers, clustering, descriptions, elephant, mil_tests, population, subgroups
 from permset.report.answers import MeasuredPoint, points_of
 from permset.report.comparisons import matrix, pairs_of
 from permset.report.findings import findings
 from permset.report.images import Figure, drawn, figure
 from permset.report.predictions import columns_of, rows_of
-from permset.report.tables import PUBLISHED, TEXT, Columns, Row, by_task, chosen, columns, limit, percent, warnings
+from permset.report.tables import PUBLISHED, TEXT, Columns, Row, by_task, chosen, columns, limit, warnings
+from permset.report.tasks import about
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
@@ -88,6 +75,8 @@ def render(
         published=Table.of(PUBLISHED, papers["comparison"]),
         elephant=Table.of(elephant.COLUMNS, papers["elephant"]),
         in_interval=elephant.told(papers["elephant"]),
+        clustering=Table.of(clustering.COLUMNS, papers["clustering"]),
+        of_clustering=clustering.told(papers["clustering"]),
         population=Table.of(*population.table_of(papers["population"])),
         of_populations=population.told(papers["population"]),
         population_figure=POPULATION.is_file()
@@ -117,9 +106,9 @@ def render(
 def _task(
     name: str, task: AnySource, rows: Rows, comparisons: Rows, permutations: Mapping[str, Rows], folder: Path
 ) -> dict[str, Any]:
-    about = _about(task)
+    told = about(task)
     shown = {
-        "batch": (f"Bags of {name}: one row per bag, one column per object", descriptions.bags(name, about)),
+        "batch": (f"Bags of {name}: one row per bag, one column per object", descriptions.bags(name, told)),
         "accuracy": ("Scores on test bags, with 95% intervals", descriptions.scores(name, rows)),
         "loss": ("Loss along the training", descriptions.losses(name, rows)),
         "invariance": (
@@ -136,7 +125,7 @@ def _task(
     curves = folder / f"curves_{name}.png"
     return {
         "name": name,
-        "about": about,
+        "about": told,
         "limit": limit(rows),
         "table": Table.of(columns(rows), rows),
         "chosen": chosen(rows),
@@ -148,69 +137,6 @@ def _task(
         "meaning": _meaning(permutations[row["run"]] for row in rows),
         "orders": _orders({row["run"]: permutations[row["run"]] for row in rows}),
     }
-
-
-def _about(task: AnySource) -> str:
-    match task:
-        case UnitSumParams():
-            first, second = task.subset_sizes
-            return (
-                f"Bags of {task.set_size} numbers that sum to 1; {first} of them are 1/{first} in class 0, "
-                f"{second} of them are 1/{second} in class 1, and the rest are 0."
-            )
-        case GaussianVarianceParams():
-            return (
-                f"Bags of {task.set_size} objects with {task.channels} independent normal channels of mean zero; their "
-                f"variance is {task.variances[0]:g} in class 0 and {task.variances[1]:g} in class 1."
-            )
-        case MILTestParams():
-            return (
-                f"Test {plain(task.test)} of multiple-instance learning: bags of objects of {task.channels} channels, "
-                f"of which up to {task.background} do not matter. Bags of the test are unlike those of training."
-            )
-        case RotationsParams():
-            other = "with two neighbours swapped" if task.negatives == "swapped" else "in random order"
-            return (
-                f"{task.set_size} numbers, uniform in [0, 1]: in class 1 a rotation of an increasing sequence, in "
-                f"class 0 {other}."
-            )
-        case BlocksTaskParams():
-            one, swapped = task.variances
-            return (
-                f"{task.set_size} objects of {task.channels} normal channels of mean zero, in two halves: the variance "
-                f"is {one:g} in the first and {swapped:g} in the second in class 0, the other way round in class 1."
-            )
-        case PopulationParams():
-            smallest, largest = task.set_sizes
-            return (
-                f"Samples of {smallest} to {largest} objects of normal distributions; a number that the covariance has "
-                f"is to be found ({plain(task.statistic)}: Zaheer et al. 2017, section 4.1.1)."
-            )
-        case GaussianMixturesParams():
-            smallest, largest = task.set_sizes
-            return (
-                f"{smallest} to {largest} points of mixtures of {task.components} normal distributions in the plane; "
-                "which mixture it was is to be found."
-            )
-        case MaximumParams():
-            return f"Bags of 1 to {task.set_size} numbers, uniform in [0, {task.high:g}]; the largest is to be found."
-        case DigitsParams():
-            what = f"Scikit-learn's 8 × 8 digits as clouds of the pixels (row, column, intensity) ≥ {task.threshold}"
-        case _:
-            what = f"The bags of {task.path}"
-    return f"{what}; {_split(task.split)}."
-
-
-def _split(split: SplitParams) -> str:
-    """How bags are divided, in words."""
-    if isinstance(split, ColumnParams):
-        return f"its column {split.column} says which bags are for training, validation and test"
-    if isinstance(split, FoldsParams):
-        how = f"{split.repeats} × {split.folds} stratified folds, a network for each"
-    else:
-        how = f"{percent(split.test, 0)} of the bags are for test"
-    together = f"; bags of one {split.group} stay together" if split.group else ""
-    return f"{how}; {percent(split.validation, 0)} of the others are for validation{together}"
 
 
 def _meaning(readings: Iterable[Rows]) -> str:

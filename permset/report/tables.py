@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 Row = Mapping[str, str]
 Columns = Mapping[str, Callable[[Row], str]]
@@ -10,7 +11,7 @@ Columns = Mapping[str, Callable[[Row], str]]
 TEXT = {"run", "method", "targets", "measured on", "verdict", "prediction", "file", "monotone"}
 TEXT |= {"task, method", "task, bags of training"}
 # How the titles of the columns start that a small table has.
-SMALL = "run", "accuracy (", "MAE", "targets", "regret", "verdict"
+SMALL = "run", "accuracy (", "loss (", "MAE", "targets", "regret", "verdict"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -54,8 +55,27 @@ def chosen(rows: Sequence[Row]) -> str | None:
     """The run that is best on validation bags, where no limit says how good one can be."""
     if not rows or rows[0]["bayes_accuracy"]:
         return None
-    sign = -1 if rows[0]["mae"] else 1
+    sign = score_of(rows[0]).sign
     return max(rows, key=lambda row: sign * float(row["validation"]))["run"]
+
+
+class Score(NamedTuple):
+    """What runs of a task are compared by."""
+
+    column: str
+    name: str
+    sign: int
+    """−1 if less is better"""
+    show: Callable[[str], str]
+
+
+def score_of(row: Row) -> Score:
+    """Of a run in summary.csv: errors of numbers, accuracy of classes, the loss of anything else."""
+    if row["mae"]:
+        return Score("mae", "mean absolute error", -1, three_digits)
+    if row.get("accuracy") == "":
+        return Score("loss", "loss", -1, three_digits)
+    return Score("accuracy", "accuracy", 1, percent)
 
 
 def small(rows: Sequence[Row]) -> Columns:
@@ -75,6 +95,11 @@ def columns(rows: Sequence[Row]) -> Columns:
         }
         if unit:
             scores["targets"] = lambda row: row["targets"]
+    elif score_of(rows[0]).column == "loss":
+        scores = {
+            "validation loss": lambda row: three_digits(row["validation"]),
+            "loss (95% interval)": lambda row: with_interval(row, "loss", three_digits),
+        }
     elif rows[0]["bayes_accuracy"]:
         scores = {
             "accuracy (95% interval)": lambda row: with_interval(row, "accuracy", percent),

@@ -13,9 +13,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from permset import PermsetError
-from permset.config.data import DrawnParams, FoldsParams
+from permset.config.data import FoldsParams
 from permset.config.experiment import Params
 from permset.config.networks import SVMParams
+from permset.config.tasks import DrawnParams
 from permset.data.bags import Bags, Collection, in_like_sizes
 from permset.data.batches import Split, TrainingData
 from permset.data.drawn import Fixed

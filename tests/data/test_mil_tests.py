@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from permset import PermsetError
-from permset.config.data import MILTestParams
 from permset.config.kinds import MILTestKind
+from permset.config.tasks import MILTestParams
 from permset.data.bags import Bags
 from permset.data.mil_tests import MILTest
 from permset.data.randomness import generator

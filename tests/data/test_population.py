@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from permset.config.data import PopulationParams
 from permset.config.kinds import PopulationStatistic
+from permset.config.tasks import PopulationParams
 from permset.data.bags import Bags
 from permset.data.population import PARTS, Population
 from permset.data.randomness import generator

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from permset import PermsetError
-from permset.config.data import BlocksTaskParams, RotationsParams
+from permset.config.tasks import BlocksTaskParams, RotationsParams
 from permset.data.randomness import generator
 from permset.data.subgroups import Blocks, Rotations
 from permset.data.tasks import build_task

@@ -10,7 +10,8 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from permset import PermsetError
-from permset.config.data import FoldsParams, GaussianVarianceParams, MaximumParams, UnitSumParams
+from permset.config.data import FoldsParams
+from permset.config.tasks import GaussianVarianceParams, MaximumParams, UnitSumParams
 from permset.data.bags import Collection
 from permset.data.batches import Split
 from permset.data.drawn import Drawn, Fixed, Fresh

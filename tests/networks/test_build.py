@@ -72,6 +72,7 @@ def test_every_model_has_its_settings() -> None:
         (model(kind="svm", statistics=["mean", "max"], penalty=2.0), KernelMachine(2, ["mean", "max"], 3)),
         (model(**monotone), MonotoneSet(2, [5, 3], 4, [6], "silu", "relu", "sum", 3)),
         (model(**transformer, norm="layer"), SetTransformer(2, 8, 2, 2, 3, 2, "layer", 3)),
+        (model(**transformer, blocks_of_seeds=2), SetTransformer(2, 8, 2, 2, 3, 2, "none", 3, 2)),
         (model(kind="equivariant", **WIDTHS, channels="mean"), EquivariantNetwork(2, [5, 3], "relu", "mean", None, 3)),
         (
             model(kind="equivariant", **WIDTHS, group=CYCLES),

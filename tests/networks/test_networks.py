@@ -127,3 +127,15 @@ def test_norms_stand_before_activations() -> None:
     x = torch.randn(6, 4, 1)
     features = by_hand(several.element, x)
     assert torch.equal(several(x), several.set(torch.cat([features.amax(1), features.sum(1)], -1)))
+
+
+def test_seeds_that_pooled_a_bag_attend_to_each_other() -> None:
+    network = SetTransformer(2, 8, 2, 1, seeds=3, outputs=2, blocks_of_seeds=2)
+    x = torch.randn(4, 5, 2)
+    pooled = network.pool(network.features(x))
+    assert pooled.shape == (4, 3, 8)
+    for block in network.blocks_of_seeds:
+        pooled = block(pooled)
+    torch.testing.assert_close(network(x), network.linear(pooled.flatten(-2)))
+    torch.testing.assert_close(network(x.flip(1)), network(x))
+    assert count_params(network) == count_params(SetTransformer(2, 8, 2, 1, seeds=3, outputs=2)) + 2 * 4 * (8 * 8 + 8)

@@ -35,6 +35,16 @@ def error(name: str, low: float, high: float) -> Run:
     return run(name, None, mae=str((low + high) / 2), mae_low=str(low), mae_high=str(high))
 
 
+def test_of_losses_the_lowest_is_best() -> None:
+    losses = {"accuracy": "", "accuracy_low": "", "accuracy_high": ""}
+    rows = [
+        run(name, None, **losses, loss=loss, loss_low=loss, loss_high=loss) for name, loss in (("a", "2.5"), ("b", "2"))
+    ]
+    chances = {("a", "b"): Chances(1, 0, 0), ("b", "a"): Chances(0, 0, 1)}
+    assert best(rows) == rows[1]
+    assert leaders(rows, chances) == "b (2) is best. a is worse."
+
+
 def pairs(rows: Sequence[Run]) -> Pairs:
     """Better where intervals are apart, equal where the means are, and undecided elsewhere."""
     return {(one["run"], other["run"]): _chances(one, other) for one in rows for other in rows if one is not other}

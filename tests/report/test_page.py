@@ -3,17 +3,13 @@
 import re
 from html import unescape
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 from committed import committed
-from pydantic import TypeAdapter
 
-from permset.config.data import SplitParams
 from permset.config.experiment import Params
 from permset.figures.styles import LABELS
-from permset.report.page import QUESTIONS, _split
+from permset.report.page import QUESTIONS
 from permset.store.tables import read_csv, write_csv
 from stages.report import report
 
@@ -39,7 +35,7 @@ def test_every_question_has_its_answer_its_figure_and_its_command(project: Path)
         assert f"dvc exp run studies/dvc.yaml -S 'studies.{name}." in text
     figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 5 * len(PARAMS.sources)
     figures += len(list((project / "results/figures").glob("calibration_*.png"))) + len(
-        ["mil_tests.png", "subgroups.png"]
+        ["mil_tests.png", "population.png", "subgroups.png"]
     )
     assert text.count("data:image/png;base64,") == figures
     assert not re.search(r"src=\"(?!data:)|url\(|<link (?!rel=\"icon\" href=\"data:,\")", text), (
@@ -106,7 +102,7 @@ def test_every_header_of_a_table_says_what_it_heads(project: Path) -> None:
 
 def test_the_findings_come_first_and_the_questions_before_the_results(project: Path) -> None:
     text = page(project)
-    papers = ["published", "elephant", "population", "tests", "subgroups"]
+    papers = ["published", "elephant", "population", "clustering", "tests", "subgroups"]
     assert re.findall(r'<h2 id="(\w+)">', text) == ["findings", "questions", "results", *papers, "mlflow"]
     [box] = re.findall(r'<div class="box">(.*?)</div>', text, re.DOTALL)
     first = next(row for row in read_csv(project / "results/summary.csv", "plot") if row["task"] == "digits")
@@ -135,7 +131,10 @@ def test_each_task_with_several_runs_has_a_matrix_of_them(project: Path) -> None
 
 
 def test_without_published_numbers_the_page_leaves_them_out(project: Path) -> None:
-    tables = [f'<table id="table-{name}">' for name in ("published", "elephant", "population", "tests", "subgroups")]
+    tables = [
+        f'<table id="table-{name}">'
+        for name in ("published", "elephant", "population", "clustering", "tests", "subgroups")
+    ]
     assert all(table in page(project) for table in tables)
     for path in project.glob("published/**/*.csv"):
         path.unlink()
@@ -201,22 +200,3 @@ def test_the_capacity_answer_is_that_of_the_table(project: Path) -> None:
 
 def test_every_column_that_a_study_can_show_has_a_label() -> None:
     assert {column for study in PARAMS.studies.values() for column in study.show} <= set(LABELS)
-
-
-@pytest.mark.parametrize(
-    ("split", "words"),
-    [
-        (
-            {"kind": "folds", "folds": 5, "repeats": 2, "validation": 0.1},
-            "2 × 5 stratified folds, a network for each; 10% of the others are for validation",
-        ),
-        (
-            {"kind": "fraction", "test": 0.2, "validation": 0.1, "group": "shop"},
-            "20% of the bags are for test; 10% of the others are for validation; bags of one shop stay together",
-        ),
-        ({"kind": "column", "column": "part"}, "its column part says which bags are for training, validation and test"),
-    ],
-)
-def test_how_bags_are_divided_is_said(split: dict[str, Any], words: str) -> None:
-    seed = {} if split["kind"] == "column" else {"seed": 0}
-    assert _split(TypeAdapter(SplitParams).validate_python(split | seed)) == words

@@ -2,7 +2,7 @@
 
 from permset.evaluation.summary import COLUMNS
 from permset.report import elephant
-from permset.report.tables import columns, markdown_table, measured_on, subscripted
+from permset.report.tables import chosen, columns, markdown_table, measured_on, score_of, small, subscripted
 
 ROW = {"mae": "", "bayes_accuracy": "1.0", "invariance_bags": "200", "verdict": "invariant", "group": "C_10"}
 
@@ -39,6 +39,19 @@ def test_how_far_outputs_fall_is_shown_where_a_network_is_monotone() -> None:
     assert shown["verdict"](falling) == "invariant under C₁₀"
     assert shown["verdict"](monotone) == "invariant under C₁₀, monotone"
     assert {"monotone", "monotonicity"} <= set(COLUMNS)
+
+
+def test_runs_without_classes_and_numbers_are_compared_by_their_loss() -> None:
+    mixture = ROW | {"run": "one", "accuracy": "", "bayes_accuracy": "", "validation": "2.5", "loss": "2.25"}
+    mixture |= {"loss_low": "2.125", "loss_high": "2.5"}
+    assert {"loss", "loss_low", "loss_high"} <= set(COLUMNS)
+    shown = columns([mixture])
+    assert shown["validation loss"](mixture) == "2.5"
+    assert small([mixture])["loss (95% interval)"](mixture) == "2.25 (2.12 – 2.5)"
+    assert not any("accuracy" in title for title in shown)
+    assert chosen([mixture, mixture | {"run": "other", "validation": "2.4"}]) == "other", "the lower one"
+    names = {score_of(row).name for row in (ROW | {"accuracy": "0.5"}, ROW | {"mae": "3"}, mixture)}
+    assert names == {"accuracy", "mean absolute error", "loss"}
 
 
 def test_a_verdict_names_its_group_as_mathematicians_write_it() -> None:

@@ -25,9 +25,9 @@ from pydantic import TypeAdapter
 from torch import nn
 from tracked_results import interface, log, result, runs
 
-from permset.config.data import DrawnParams
 from permset.config.experiment import load_params
 from permset.config.networks import MLPParams, SymmetrizerParams
+from permset.config.tasks import DrawnParams
 from permset.data.bags import Bags, Collection
 from permset.data.batches import Split
 from permset.data.randomness import generator
