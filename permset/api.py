@@ -2,6 +2,8 @@
 
 from permset.data.drawn import Fixed, Fresh
 from permset.data.mil_tests import MILTest
+from permset.data.mixtures import GaussianMixtures
+from permset.data.population import Population
 from permset.data.randomness import generator
 from permset.data.subgroups import Blocks, Rotations
 from permset.data.tasks import GaussianVariance, Maximum, UnitSum, make_data
@@ -41,6 +43,7 @@ __all__ = [
     "EquivariantNetwork",
     "Fixed",
     "Fresh",
+    "GaussianMixtures",
     "GaussianVariance",
     "GroupAverage",
     "GroupEquivariantLinear",
@@ -53,6 +56,7 @@ __all__ = [
     "Permutation",
     "PermutationAugmentation",
     "PermutationGroup",
+    "Population",
     "Rotations",
     "SampledGroupAverage",
     "SetNetwork",

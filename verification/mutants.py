@@ -53,6 +53,7 @@ LOADED = (
 # What is tested by the tests of other modules, besides those in a file of its own.
 TESTS = {
     "data/batches": ["data/test_randomness"],
+    "data/drawn": ["data/test_batches", "data/test_population", "data/test_randomness", "data/test_tasks"],
     "data/tasks": ["data/test_randomness"],
     "evaluation/invariance": ["evaluation/test_certificate"],
     "evaluation/metrics": ["evaluation/test_intervals"],

@@ -8,7 +8,6 @@ from permset.report.tables import Columns, Row, with_interval
 METHODS = {
     "oracle": "the mixture that made the bag",
     "mean": "DeepSet, mean (rFF + pooling)",
-    "sab": "Set Transformer (SAB + PMA)",
     "isab": "Set Transformer (ISAB + PMA)",
 }
 

@@ -24,6 +24,15 @@ MLP = {"kind": "mlp", "widths": [5], "activation": "tanh"}
 FOLDS = {"kind": "folds", "folds": 5, "repeats": 1, "validation": 0.1, "seed": 0}
 MINE = {"kind": "csv", "path": "mine.csv", "bag": "b", "label": "l", "target": "binary", "split": FOLDS}
 TRANSFORMER = {"kind": "set_transformer", "width": 32, "heads": 3, "blocks": 1}
+MIXTURES = {
+    "kind": "gaussian_mixtures",
+    "components": 2,
+    "set_sizes": [3, 4],
+    "high": 1.0,
+    "deviation": 0.1,
+    "test_sets": 20,
+    "test_seed": 0,
+}
 POPULATION = {
     "kind": "population",
     "statistic": "rotation",
@@ -238,6 +247,18 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
         ("runs.mlp.symmetrizer", {"kind": "average"}, "runs.mlp.symmetrizer.group: missing; add it"),
         ("tasks.gaussian", GAUSSIAN | {"variances": [1.0, 1.0]}, "tasks.gaussian.variances: must differ"),
         ("tasks.mine", HALVES | {"variances": [2, 2]}, "tasks.mine.variances: must differ to tell the classes apart"),
+        (
+            "runs.clusters",
+            {"task": "mixtures", "model": SVM, "train": {"data": 20}},
+            "runs.clusters.model.kind: a support-vector machine cannot give a mixture",
+        ),
+        (
+            "runs.clusters",
+            {"task": "mixtures", "model": MLP, "train": {"class_weights": "balanced"}},
+            "runs.clusters.train.class_weights: there are no classes to balance",
+        ),
+        ("tasks.mine", MIXTURES | {"components": 1}, "tasks.mine.components: Input should be greater than or equal to"),
+        ("tasks.mine", MIXTURES | {"deviation": 0}, "tasks.mine.deviation: Input should be greater than 0"),
         ("tasks.mine", POPULATION | {"set_sizes": [5, 4]}, "tasks.mine.set_sizes: must begin with the smaller size"),
         ("tasks.mine", POPULATION | {"set_sizes": [5]}, "tasks.mine.set_sizes: List should have at least 2 items"),
         ("tasks.mine", POPULATION | {"statistic": "mean"}, "tasks.mine.statistic: Input should be 'rotation', 'corr"),
@@ -295,7 +316,7 @@ def test_a_rate_in_scientific_notation_is_a_number(tmp_path: Path, data: dict[st
 def test_a_mistake_is_one_line_with_its_place(
     tmp_path: Path, data: dict[str, Any], place: str, value: Any, expected: str
 ) -> None:
-    data["tasks"]["maximum"] = MAXIMUM
+    data["tasks"] |= {"maximum": MAXIMUM, "mixtures": MIXTURES}
     change(data, place, value)
     with pytest.raises(PermsetError) as error:
         load(tmp_path, data)
