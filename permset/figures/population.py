@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from permset.figures.names import plain
 from permset.figures.sentences import listed
@@ -43,6 +42,8 @@ def population_figure(rows: Rows) -> Figure:
 
 
 def _panel(axes: Axes, rows: Rows) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
     for method, (label, line) in KNOWN.items():
         [row] = [row for row in rows if row["method"] == method]
         axes.axhline(float(row["error"]), color="black", linestyle=line, linewidth=1.2, label=label)
@@ -53,9 +54,6 @@ def _panel(axes: Axes, rows: Rows) -> None:
         bars = np.stack([mean - low, high - mean]).clip(0)
         axes.errorbar(bags, mean, bars, color=colour, marker=marker, linestyle=line, capsize=3, label=label)
         axes.set_xticks(bags, [f"{count:,}" for count in bags])
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
 
 
 def is_below(row: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -42,6 +42,7 @@ def test_every_point_is_where_its_numbers_are() -> None:
     ]
     assert ends == [[0.09, 0.12]] * 4
     assert (first.get_xscale(), first.get_yscale()) == ("log", "log")
+    assert [label.get_text() for label in third.get_xticklabels()] == ["128", "1,024"]
 
 
 def test_its_legend_names_each_line_once_and_its_title_says_where_the_network_leads() -> None:
