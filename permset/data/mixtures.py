@@ -10,6 +10,7 @@ from torch import Tensor
 
 from permset.data.bags import Bags
 from permset.data.drawn import Drawn
+from permset.data.elementary import logarithm
 from permset.data.targets import Components, Mixture, log_likelihoods
 
 
@@ -62,7 +63,7 @@ class GaussianMixtures(Drawn):
         component = (place >= ends.unsqueeze(1)).sum(-1, keepdim=True).expand(-1, -1, 2)
         noise = torch.randn(num_sets, largest, 2, generator=generator, device=device)
         x = (means.gather(1, component) + self.deviation * noise) * mask.unsqueeze(-1)
-        truth = Components(weights.log(), means, torch.full_like(means, math.log(self.deviation)))
+        truth = Components(logarithm(weights), means, torch.full_like(means, math.log(self.deviation)))
         return Drawing(Bags(x, torch.cat([x.flatten(1), mask.float()], 1), mask), truth)
 
 

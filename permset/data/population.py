@@ -17,6 +17,7 @@ from torch import Tensor
 from permset.config.kinds import PopulationStatistic
 from permset.data.bags import Bags
 from permset.data.drawn import Drawn
+from permset.data.elementary import logarithm, square_root
 from permset.data.masks import Mask
 from permset.data.randomness import generator as stream
 from permset.data.targets import Real
@@ -143,34 +144,28 @@ def _rotated(factor: Float[Tensor, "2 4"], angles: Values) -> tuple[Float[Tensor
     cosines, sines = torch.tensor(turns, dtype=torch.float64, device=angles.device).T
     rotations = torch.stack([torch.stack([cosines, -sines], 1), torch.stack([sines, cosines], 1)], 1)
     rotated = rotations @ factor.double()
-    return rotated.float(), (math.log(2 * math.pi * math.e) + _log(rotated[:, 0].square().sum(-1))) / 2
+    return rotated.float(), (math.log(2 * math.pi * math.e) + logarithm(rotated[:, 0].square().sum(-1))) / 2
 
 
 def _correlated(factor: Float[Tensor, "d k"], alpha: Values) -> tuple[Float[Tensor, "sets 2*d 2*k"], Values]:
     """The last d channels are α times the first ones and √(1 − α²) times others."""
-    share, other = alpha.float()[:, None, None] * factor, _root(1 - alpha.square()).float()[:, None, None] * factor
+    share, other = (
+        alpha.float()[:, None, None] * factor,
+        square_root(1 - alpha.square()).float()[:, None, None] * factor,
+    )
     first = torch.cat([factor, torch.zeros_like(factor)], 1).expand(len(alpha), -1, -1)
-    return torch.cat([first, torch.cat([share, other], -1)], 1), -len(factor) / 2 * _log(1 - alpha.square())
+    return torch.cat([first, torch.cat([share, other], -1)], 1), -len(factor) / 2 * logarithm(1 - alpha.square())
 
 
 def _rank_one(v: Float[Tensor, " d"], scale: Values) -> tuple[Float[Tensor, "sets d d"], Values]:
     """I + (√(1 + λ) − 1)vvᵀ, whose square is I + λvvᵀ."""
-    factor = torch.eye(len(v), device=v.device) + (_root(1 + scale) - 1)[:, None, None] * v.outer(v)
+    factor = torch.eye(len(v), device=v.device) + (square_root(1 + scale) - 1)[:, None, None] * v.outer(v)
     variances = 1 + scale.unsqueeze(-1) * v.square()
-    return factor.float(), (_log(variances).sum(-1) - _log(1 + scale)) / 2
+    return factor.float(), (logarithm(variances).sum(-1) - logarithm(1 + scale)) / 2
 
 
 def _total_correlation(square: Float[Tensor, "sets d d"]) -> Values:
     """The mutual information of all channels; what all variances are multiplied by does not matter."""
     covariance = square @ square.mT + torch.eye(square.shape[-1], device=square.device)
     variances = covariance.diagonal(dim1=-2, dim2=-1)
-    return (_log(variances).sum(-1) - torch.linalg.slogdet(covariance).logabsdet) / 2
-
-
-def _root(values: Tensor) -> Tensor:
-    """Not torch.sqrt, whose last bit depends on the processor."""
-    return torch.from_numpy(np.sqrt(values.cpu().numpy())).to(values)
-
-
-def _log(values: Tensor) -> Tensor:
-    return torch.from_numpy(np.log(values.cpu().numpy())).to(values)
+    return (logarithm(variances).sum(-1) - torch.linalg.slogdet(covariance).logabsdet) / 2

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from permset.data.elementary import logarithm
 from permset.data.targets import Components, Mixture, log_joint, objects_of
 
 LEAST = 1e-6
@@ -27,4 +28,5 @@ def em_step(
     means = (by * objects.unsqueeze(-2)).sum(-3)
     means = torch.where(held.unsqueeze(-1) > LEAST, means, before.means)
     variances = (by * (objects.unsqueeze(-2) - means.unsqueeze(-3)).square()).sum(-3)
-    return target.write(Components(weights.clamp(min=LEAST).log(), means, variances.clamp(min=LEAST).log() / 2))
+    log_weights, log_variances = (logarithm(value.clamp(min=LEAST)) for value in (weights, variances))
+    return target.write(Components(log_weights, means, log_variances / 2))
