@@ -196,16 +196,15 @@ class Mixture:
 def log_likelihoods(mixtures: Components, labels: Labels) -> Float[Tensor, "*sets"]:
     """Of the objects of each bag, their mean, in nats: log Σ_k w_k·N(x; μ_k, σ_k)."""
     objects, mask = objects_of(labels, mixtures.means.shape[-1])
-    each = log_sum_exp(log_joint(mixtures, objects), -1)
+    each = log_sum_exp(log_joint(mixtures, objects), -1) - objects.shape[-1] / 2 * math.log(2 * math.pi)
     return (each * mask).sum(-1) / mask.sum(-1).clamp(min=1)
 
 
 def log_joint(mixtures: Components, objects: Float[Tensor, "*#sets n c"]) -> Float[Tensor, "*sets n k"]:
-    """log w_k + log N(x; μ_k, σ_k) of each object and component."""
+    """log w_k + log N(x; μ_k, σ_k) of each object and component, but for the constant c/2·log 2π."""
     means, log_deviations = mixtures.means.unsqueeze(-3), mixtures.log_deviations.unsqueeze(-3)
     distances = (objects.unsqueeze(-2) - means) * (-log_deviations).exp()
-    normal = (log_deviations + distances.square() / 2).sum(-1) + objects.shape[-1] / 2 * math.log(2 * math.pi)
-    return mixtures.log_weights.unsqueeze(-2) - normal
+    return mixtures.log_weights.unsqueeze(-2) - (log_deviations + distances.square() / 2).sum(-1)
 
 
 def objects_of(labels: Labels, channels: int) -> tuple[Float[Tensor, "*sets n c"], Float[Tensor, "*sets n"]]:
