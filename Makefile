@@ -46,7 +46,7 @@ site: .venv-site/installed results/report.html
 	rm -rf .cache/pages
 	mkdir -p .cache/pages
 	cp -R --parents README.md docs results/figures results/study_figures results/studies results/*.csv results/report.html \
-		published/results/figures published/results/mil_tests published/results/*.csv published/clustering/results/*.csv published/population/results/population* published/subgroups/results/subgroups* .cache/pages
+		published/results/figures published/results/mil_tests published/results/*.csv published/clustering/results/clustering* published/population/results/population* published/subgroups/results/subgroups* .cache/pages
 	sed -i '/<!-- local -->/,/<!-- end of local -->/d' .cache/pages/results/report.html # links to one's own machine
 	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet
 	@echo "The pages are in site/; open site/index.html."

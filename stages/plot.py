@@ -145,9 +145,8 @@ def task_figures(
         figures[f"loss_{task}"] = plots.loss_figure(
             losses, along["validation_loss"], named, known, first["loss_name"], first.get("bayes_loss")
         )
-        if (
-            first["score"] != "loss" and first["loss_name"] != LABELS[first["score"]]
-        ):  # Where the score is the loss, that is shown already.
+        # Where the score is the loss, that is shown already.
+        if first["score"] != "loss" and first["loss_name"] != LABELS[first["score"]]:
             figures[f"curves_{task}"] = plots.curves_figure(
                 along["train_score"], along["validation_score"], named, known, first["score"], first["bayes_accuracy"]
             )

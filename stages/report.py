@@ -22,9 +22,9 @@ def report() -> None:
     tables = {name: Path(f"results/studies/{name}.csv") for name in params.studies}
     studies = {name: read_csv(path, f"study@{name}") for name, path in tables.items() if is_present(path)}
     # No dependency of the stage in studies/dvc.yaml: DVC would run the published pipeline anew before each report.
-    folders = {"comparison": ".", "elephant": "elephant", "mil_tests": "."}
-    folders |= {name: name for name in ("clustering", "population", "subgroups")}
-    of_papers = {name: Path("published", folder, "results", f"{name}.csv") for name, folder in folders.items()}
+    published = [("comparison", "."), ("mil_tests", ".")]
+    published += [(name, name) for name in ("clustering", "elephant", "population", "subgroups")]
+    of_papers = {name: Path("published", folder, "results", f"{name}.csv") for name, folder in published}
     papers = {name: read_csv(path, name) if path.is_file() else [] for name, path in of_papers.items()}
     figures = Path("results/figures"), Path("results/study_figures")
     answers = {name: Path(f"results/predictions/{name}.json") for name in params.predictions}

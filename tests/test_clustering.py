@@ -26,7 +26,7 @@ FOLDER = ROOT / "published/clustering"
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small networks on small bags, in a few steps."""
     chosen = yaml.safe_load((FOLDER / "params.yaml").read_text())
-    chosen["tasks"]["mixtures"] |= {"set_sizes": [4, 9], "test_sets": 20}
+    chosen["tasks"]["mixtures"] |= {"set_sizes": [4, 5], "test_sets": 20}
     chosen["train"] |= {"steps": 8, "measure_sets": 10, "batch_size": 4}
     chosen |= {"seeds": 2, "workers": 1}
     chosen["certificate"] |= {"objects": 20, "permutations": 2}
@@ -72,6 +72,7 @@ def test_each_network_is_beside_the_oracle_and_the_paper(small: Path) -> None:
     }
     assert float(mean["gained"]) == pytest.approx(at["4"] - at["8"])
     assert mean["steps"] == "8"
+    assert Path("results/clustering/clustering.png").is_file()
 
 
 def test_the_pipeline_evaluates_mixtures_as_everything_else(small: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from permset.config.constraints import Count, Name, Strict, one_or_several
-from permset.config.kinds import Missing, RealLoss, TargetKind
+from permset.config.kinds import LabelKind, Missing, RealLoss
 from permset.config.mistakes import show
 from permset.config.tasks import DrawnTaskParams, Seed
 
@@ -87,7 +87,7 @@ class CollectionParams(Strict):
 class DigitsParams(CollectionParams):
     """scikit-learn's 8 × 8 digits as clouds of pixels (row, column, intensity)."""
 
-    target: ClassVar[TargetKind] = "classes"
+    target: ClassVar[LabelKind] = "classes"
     loss: ClassVar[RealLoss] = "squared"
 
     kind: Literal["digits"]
@@ -108,7 +108,7 @@ FilePath = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 class FileParams(CollectionParams):
     path: FilePath
     """relative to the project's root"""
-    target: Literal["binary", "classes", "real"]
+    target: LabelKind
     """what is predicted: one of two classes, one of several, or real numbers"""
     loss: RealLoss = "squared"
     """of real targets"""

@@ -16,7 +16,9 @@ Channels = Literal["scaled", "mean", "sum"]
 Order = Literal["lexicographic", "norm", "channels"]
 """in which objects are sorted; see permset/symmetry/symmetrizers.py"""
 Averaged = Literal["logits", "probabilities"]
-TargetKind = Literal["binary", "classes", "real", "mixture"]
+LabelKind = Literal["binary", "classes", "real"]
+"""of the labels of bags in files"""
+TargetKind = LabelKind | Literal["mixture"]
 Missing = Literal["refuse", "mean"]
 """what becomes of a number, or a text, that an object lacks; see permset/reading/encoding.py"""
 MILTestKind = Literal["one_concept", "two_concepts", "false_frequency"]

@@ -123,18 +123,11 @@ class BlocksTaskParams(DrawnParams):
     """of the first kind, in class 0 and in class 1; the other kind has the other one"""
 
 
-class PopulationParams(DrawnParams):
-    """Samples of normal distributions; the target is a number that the covariance of each has."""
+class SizedParams(DrawnParams):
+    """Bags whose sizes are uniform in a range."""
 
-    target: ClassVar[TargetKind] = "real"
-
-    kind: Literal["population"]
-    statistic: PopulationStatistic
-    """which of the four of Zaheer et al. (2017, arXiv:1703.06114, section 4.1.1)"""
     set_sizes: SetSizes
     """objects in the smallest and in the largest bag"""
-    family_seed: Seed
-    """of what the covariances of all bags have in common"""
 
     @property
     def set_size(self) -> int:
@@ -142,7 +135,19 @@ class PopulationParams(DrawnParams):
         return self.set_sizes[1]
 
 
-class GaussianMixturesParams(DrawnParams):
+class PopulationParams(SizedParams):
+    """Samples of normal distributions; the target is a number that the covariance of each has."""
+
+    target: ClassVar[TargetKind] = "real"
+
+    kind: Literal["population"]
+    statistic: PopulationStatistic
+    """which of the four of Zaheer et al. (2017, arXiv:1703.06114, section 4.1.1)"""
+    family_seed: Seed
+    """of what the covariances of all bags have in common"""
+
+
+class GaussianMixturesParams(SizedParams):
     """Points of mixtures of normal distributions in the plane; a network says which mixture each bag is of."""
 
     target: ClassVar[TargetKind] = "mixture"
@@ -150,17 +155,10 @@ class GaussianMixturesParams(DrawnParams):
     kind: Literal["gaussian_mixtures"]
     components: Annotated[Count, Field(ge=2)]
     """of each mixture"""
-    set_sizes: SetSizes
-    """points in the smallest and in the largest bag"""
     high: Positive
     """means are uniform in [-high, high]²"""
     deviation: Positive
     """of every component, in both directions"""
-
-    @property
-    def set_size(self) -> int:
-        """Points of the largest bag."""
-        return self.set_sizes[1]
 
 
 DrawnTaskParams = (

@@ -126,7 +126,7 @@ class Split:
         takes = [epochs(part.to(device)[None], draws) for part in parts]
 
         def take_steps(steps: int, size: int) -> list[Bags]:
-            counts = _divide(size, self.shares)
+            counts = divide(size, self.shares)
             return [
                 collection.bags(take(steps * count).view(steps, count), end)
                 for take, count, end in zip(takes, counts, self._ends, strict=True)
@@ -226,7 +226,7 @@ def epochs(turns: Int[Tensor, "classes bags"], draws: torch.Generator) -> Callab
     return take
 
 
-def _divide(size: int, shares: list[float]) -> list[int]:
+def divide(size: int, shares: list[float]) -> list[int]:
     """Divide a batch by shares, with at least one bag for each part."""
     counts = [max(1, round(size * share)) for share in shares]
     most = shares.index(max(shares))

@@ -3,15 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from permset import PermsetError
 from permset.data.bags import Bags
-from permset.data.batches import STEPS_A_DRAW, Sample, Stream, Training, by_step, epochs, first_bag
+from permset.data.batches import STEPS_A_DRAW, Sample, Stream, Training, by_step, divide, epochs, first_bag
 from permset.data.randomness import generator as stream
 from permset.data.targets import Real, Target
 
@@ -21,6 +21,13 @@ BAGS_OF_UNITS = 1000
 """that are drawn for it where bags are fresh"""
 
 
+class Stratum(NamedTuple):
+    """Bags of similar sizes, and the share of all bags that have such sizes."""
+
+    share: float
+    sample: Sample
+
+
 @dataclass(frozen=True)
 class Fresh:
     """Bags drawn afresh for every step."""
@@ -28,16 +35,28 @@ class Fresh:
     sample: Sample
     units: Units | None = None
     """None where bags already have the units that they should have"""
+    strata: tuple[Stratum, ...] = ()
+    """a batch has a part of each, the largest sizes first; () where it has one part, with bags of all sizes"""
     bags: ClassVar[None] = None
     first_steps: ClassVar[int] = STEPS_A_DRAW
 
     @property
     def shares(self) -> list[float]:
-        return [1.0]
+        return [stratum.share for stratum in self._strata]
+
+    @property
+    def _strata(self) -> tuple[Stratum, ...]:
+        return self.strata or (Stratum(1.0, self.sample),)
 
     def stream(self, seed: int, device: torch.device) -> Stream:
         draws = stream(seed, "batches", device)
-        return lambda steps, size: [by_step(self.sample(steps * size, draws), steps)]
+
+        def take_steps(steps: int, size: int) -> list[Bags]:
+            counts = divide(size, self.shares)
+            drawn = [stratum.sample(steps * count, draws) for stratum, count in zip(self._strata, counts, strict=True)]
+            return [by_step(bags, steps) for bags in drawn]
+
+        return take_steps
 
     def validation(self, seed: int, sets: int, device: torch.device) -> list[Bags]:
         return [self.sample(sets, stream(seed, "validation", device))]
@@ -113,6 +132,15 @@ class Drawn(ABC):
     def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
         """So many bags, on the generator's device."""
 
+    @property
+    def bayes_accuracy(self) -> float | None:
+        """None where there are no classes, or where it is not known."""
+        return None
+
+    def strata(self) -> tuple[Stratum, ...]:
+        """Ranges of similar sizes, from which fresh batches are put together so that little of them is padding."""
+        return ()
+
     def test_set(self) -> Bags:
         return self.sample(self.test_sets, stream(self.test_seed, "test"))
 
@@ -120,12 +148,19 @@ class Drawn(ABC):
         """Fresh bags at every step, or a fixed sample of so many."""
         units = self._units if self.standardize else None
         if bags is None:
-            return Fresh(self.sample, units)
+            return Fresh(self.sample, units, self.strata())
         return Fixed(self.sample, bags, self.target.alternating, units)
 
     def _units(self, bags: Bags) -> Training:
         objects = bags.x.flatten(0, 1) if bags.mask is None else bags.x[bags.mask]
         return Training(objects, bags.y if isinstance(self.target, Real) else None)
+
+
+def masks(num_sets: int, sizes: tuple[int, int], generator: torch.Generator) -> Bool[Tensor, "sets n"]:
+    """Of bags whose sizes are uniform between the smallest and the largest, padded to the largest."""
+    smallest, largest = sizes
+    drawn = torch.randint(smallest, largest + 1, (num_sets, 1), generator=generator, device=generator.device)
+    return torch.arange(largest, device=generator.device) < drawn
 
 
 def alternating(num_sets: int, device: torch.device) -> Int[Tensor, " sets"]:

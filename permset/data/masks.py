@@ -32,6 +32,13 @@ def count(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> int | Float[Tens
     return max(1, x.shape[-2]) if mask is None else mask.sum(-1, keepdim=True).clamp(min=1).to(x.dtype)
 
 
+def products_of_deviations(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch c c"]:
+    """Of each pair of channels, the sum over the objects of each bag: their covariances times their number."""
+    x, size = without_padding(x, mask), count(x, mask)
+    deviations = without_padding(x - (x.sum(-2) / size).unsqueeze(-2), mask)
+    return deviations.mT @ deviations
+
+
 def resize(
     x: Float[Tensor, "*batch n c"], mask: Mask | None, size: int
 ) -> tuple[Float[Tensor, "*batch size c"], Bool[Tensor, "*batch size"] | None]:

@@ -55,10 +55,6 @@ class MILTest(Drawn):
         """Objects of the largest bag, which is one of the test."""
         return self._largest(tested=True)
 
-    @property
-    def bayes_accuracy(self) -> None:
-        """Not known."""
-
     def _draw(self, num_sets: int, generator: torch.Generator, tested: bool) -> Bags:
         device, size = generator.device, self._largest(tested)
         labels = alternating(num_sets, device)

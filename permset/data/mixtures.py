@@ -2,16 +2,22 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from itertools import pairwise
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from permset.data.bags import Bags
-from permset.data.drawn import Drawn
+from permset.data.drawn import Drawn, Stratum, masks
 from permset.data.elementary import logarithm
 from permset.data.targets import Components, Mixture, log_likelihoods
+
+# Ranges of sizes, of which each batch has as many bags.
+STRATA = 5
 
 
 @dataclass(frozen=True)
@@ -28,10 +34,7 @@ class GaussianMixtures(Drawn):
     """of the smallest and the largest bag"""
     high: float = 4.0
     deviation: float = 0.3
-
-    @property
-    def channels(self) -> int:
-        return 2
+    channels: ClassVar[int] = 2
 
     @property
     def target(self) -> Mixture:
@@ -42,18 +45,29 @@ class GaussianMixtures(Drawn):
         """Points of the largest bag."""
         return self.set_sizes[1]
 
-    @property
-    def bayes_accuracy(self) -> None:
-        """Not defined: there are no classes."""
-
     def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
         return self.with_truth(num_sets, generator).bags
 
-    def with_truth(self, num_sets: int, generator: torch.Generator) -> "Drawing":
-        """Bags and the mixtures that made them."""
-        device, (low, largest) = generator.device, self.set_sizes
-        sizes = torch.randint(low, largest + 1, (num_sets, 1), generator=generator, device=device)
-        mask = torch.arange(largest, device=device) < sizes
+    def strata(self) -> tuple[Stratum, ...]:
+        smallest, largest = self.set_sizes
+        number = largest - smallest + 1
+        ends = sorted({smallest - 1 + number * stratum // STRATA for stratum in range(STRATA + 1)}, reverse=True)
+        return tuple(
+            Stratum((end - below) / number, partial(self._sample_of_sizes, sizes=(below + 1, end)))
+            for end, below in pairwise(ends)
+        )
+
+    def _sample_of_sizes(self, num_sets: int, generator: torch.Generator, sizes: tuple[int, int]) -> Bags:
+        """Padded to the largest of these sizes; the labels have the length of those of all bags."""
+        bags = self.with_truth(num_sets, generator, sizes).bags
+        assert bags.mask is not None
+        return Bags(bags.x[:, : sizes[1]], bags.y, bags.mask[:, : sizes[1]])
+
+    def with_truth(self, num_sets: int, generator: torch.Generator, sizes: tuple[int, int] | None = None) -> "Drawing":
+        """Bags, of these sizes if they are given, and the mixtures that made them."""
+        device, largest = generator.device, self.set_size
+        mask = masks(num_sets, sizes or self.set_sizes, generator)
+        mask = F.pad(mask, (0, largest - mask.shape[1]))
         means = self.high * (2 * torch.rand(num_sets, self.components, 2, generator=generator, device=device) - 1)
         # Between uniform numbers in increasing order, 0 and 1, lie distances of the distribution Dirichlet(1, …, 1).
         ends = torch.rand(num_sets, self.components - 1, generator=generator, device=device).sort(dim=1).values

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from permset.config.kinds import PopulationStatistic
 from permset.data.bags import Bags
-from permset.data.drawn import Drawn
+from permset.data.drawn import Drawn, masks
 from permset.data.elementary import logarithm, square_root
-from permset.data.masks import Mask
+from permset.data.masks import count, products_of_deviations
 from permset.data.randomness import generator as stream
 from permset.data.targets import Real
 
@@ -68,14 +68,9 @@ class Population(Drawn):
         """Objects of the largest bag."""
         return self.set_sizes[1]
 
-    @property
-    def bayes_accuracy(self) -> None:
-        """Not defined: there are no classes."""
-
     def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
-        device, (low, high) = generator.device, self.set_sizes
-        sizes = torch.randint(low, high + 1, (num_sets, 1), generator=generator, device=device)
-        mask = torch.arange(high, device=device) < sizes
+        device = generator.device
+        mask = masks(num_sets, self.set_sizes, generator)
         u = torch.rand(num_sets, generator=generator, device=device).double()
         match self.statistic:
             case "rotation":
@@ -87,9 +82,9 @@ class Population(Drawn):
             case "random":
                 square = torch.rand(num_sets, 32, 32, generator=generator, device=device)
                 factor, y = _factor(square), _total_correlation(square.double())
-        x = torch.empty(num_sets, high, self.channels, device=device)
+        x = torch.empty(num_sets, self.set_size, self.channels, device=device)
         for rows in torch.arange(num_sets, device=device).split(SETS_A_DRAW):
-            noise = torch.randn(len(rows), high, factor.shape[-1], generator=generator, device=device)
+            noise = torch.randn(len(rows), self.set_size, factor.shape[-1], generator=generator, device=device)
             x[rows] = noise @ factor[rows].mT * mask[rows].unsqueeze(-1)
         return Bags(x, y.float().unsqueeze(-1), mask)
 
@@ -108,12 +103,9 @@ class Population(Drawn):
         section 7.5). W and the mean are complete and sufficient, so that no other unbiased estimate has a smaller
         variance, whatever S is (Lehmann & Scheffé).
         """
-        x, sizes = bags.x.double(), _sizes(bags)
-        mean = x.sum(1) / sizes
-        deviations = x - mean.unsqueeze(1)
-        if bags.mask is not None:
-            deviations = deviations * bags.mask.unsqueeze(-1)
-        products, sizes = deviations.mT @ deviations, sizes[:, 0]
+        x = bags.x.double()
+        sizes = torch.as_tensor(count(x, bags.mask)).double().view(-1)
+        products = products_of_deviations(x, bags.mask)
         if self.statistic == "rotation":
             return (math.log(2 * math.pi * math.e) + _log_det(products[:, :1, :1], sizes)) / 2
         ends = np.cumsum([0, *PARTS[self.statistic]])
@@ -121,12 +113,7 @@ class Population(Drawn):
         return (sum(_log_det(part, sizes) for part in parts) - _log_det(products, sizes)) / 2
 
 
-def _sizes(bags: Bags) -> Float[Tensor, "sets 1"]:
-    mask: Mask = torch.ones(bags.x.shape[:2], dtype=torch.bool) if bags.mask is None else bags.mask
-    return mask.double().sum(1, keepdim=True)
-
-
-def _log_det(products: Float[Tensor, "sets p p"], sizes: Values) -> Values:
+def _log_det(products: Float[Tensor, "sets p p"], sizes: Float[Tensor, " #sets"]) -> Values:
     """An unbiased estimate of the logarithm of the determinant of the covariance."""
     p = products.shape[-1]
     bias = sum(torch.digamma((sizes - 1 - i) / 2) for i in range(p)) + p * math.log(2)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from permset.config.kinds import RealLoss, TargetKind
+from permset.config.kinds import LabelKind, RealLoss
 from permset.data.elementary import log_sum_exp
 
 Outputs = Float[Tensor, "*seeds sets outputs"]
@@ -217,7 +217,7 @@ def objects_of(labels: Labels, channels: int) -> tuple[Float[Tensor, "*sets n c"
 Target = Binary | Classes | Real | Mixture
 
 
-def build_target(kind: TargetKind, names: Sequence[str], error: RealLoss) -> Target:
+def build_target(kind: LabelKind, names: Sequence[str], error: RealLoss) -> Target:
     """`names`: of the classes, or of the real numbers."""
     match kind:
         case "binary":
@@ -226,8 +226,6 @@ def build_target(kind: TargetKind, names: Sequence[str], error: RealLoss) -> Tar
             return Classes(len(names), tuple(names))
         case "real":
             return Real(len(names), error, tuple(names))
-        case "mixture":
-            raise TypeError("files have no mixtures")
 
 
 BINARY = Binary()

@@ -25,7 +25,7 @@ from permset.config.tasks import (
 )
 from permset.data.bags import Bags
 from permset.data.batches import Split
-from permset.data.drawn import Drawn, alternating
+from permset.data.drawn import Drawn, alternating, masks
 from permset.data.mil_tests import MILTest
 from permset.data.mixtures import GaussianMixtures
 from permset.data.population import Population
@@ -136,15 +136,9 @@ class Maximum(Drawn):
         return Real(1, self.error)
 
     def sample(self, num_sets: int, generator: torch.Generator) -> Bags:
-        device = generator.device
-        sizes = torch.randint(1, self.set_size + 1, (num_sets, 1), generator=generator, device=device)
-        mask = torch.arange(self.set_size, device=device) < sizes
-        x = torch.rand(num_sets, self.set_size, generator=generator, device=device) * self.high * mask
+        mask = masks(num_sets, (1, self.set_size), generator)
+        x = torch.rand(num_sets, self.set_size, generator=generator, device=generator.device) * self.high * mask
         return Bags(x.unsqueeze(-1), x.amax(-1, keepdim=True), mask)
-
-    @property
-    def bayes_accuracy(self) -> None:
-        """Not defined: there are no classes."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from permset.config.kinds import Statistic
-from permset.data.masks import Mask, count, without_padding
+from permset.data.masks import Mask, count, products_of_deviations, without_padding
 from permset.data.targets import Mixture, Real, Target
 from permset.networks.pooling import Pooling
 from permset.networks.standardization import moments
@@ -92,8 +92,6 @@ class KernelMachine(SetNetwork):
 
 def covariances(x: Float[Tensor, "*batch n c"], mask: Mask | None) -> Float[Tensor, "*batch pairs"]:
     """Of each pair of channels, and variances, over the objects of each bag; zero where there is no more than one."""
-    x, size = without_padding(x, mask), count(x, mask)
-    deviations = without_padding(x - (x.sum(-2) / size).unsqueeze(-2), mask)
-    products = (deviations.mT @ deviations).flatten(-2) / size
+    products = products_of_deviations(x, mask).flatten(-2) / count(x, mask)
     first, second = torch.triu_indices(x.shape[-1], x.shape[-1], device=x.device)
     return products[..., first * x.shape[-1] + second]

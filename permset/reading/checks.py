@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from permset import PermsetError
-from permset.config.kinds import TargetKind
+from permset.config.kinds import LabelKind
 from permset.config.mistakes import show
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -61,7 +61,7 @@ def flat_bags(
 
 
 def by_class(
-    path: Path, labels: list[str], codes: Shaped[np.ndarray, " sets"], kind: TargetKind
+    path: Path, labels: list[str], codes: Shaped[np.ndarray, " sets"], kind: LabelKind
 ) -> tuple[Float[np.ndarray, "sets 1"], list[str]]:
     """Indices of classes in the place of labels' numbers, and the labels in order."""
     if len(labels) < 2 or (kind == "binary" and len(labels) > 2):

@@ -14,7 +14,7 @@ import pyarrow.csv as fast_csv  # type: ignore[import-untyped]
 from jaxtyping import Bool, Float, Int, Shaped
 
 from permset import PermsetError
-from permset.config.kinds import Missing, TargetKind
+from permset.config.kinds import LabelKind, Missing
 from permset.config.mistakes import show
 from permset.reading.checks import FlatBags, as_float32, by_class, flat_bags, reading, too_large
 from permset.reading.csv_mistakes import Columns, WrongError, raise_first_mistake, rows
@@ -29,7 +29,7 @@ def read_csv_bags(
     bag: str,
     labels: Sequence[str],
     features: Sequence[str] | None,
-    kind: TargetKind,
+    kind: LabelKind,
     *,
     most_bytes: int,
     notes: Mapping[str, Sequence[str]] | None = None,
@@ -57,7 +57,7 @@ def _columns(
     bag: str,
     labels: Sequence[str],
     features: Sequence[str] | None,
-    kind: TargetKind,
+    kind: LabelKind,
     notes: Mapping[str, Sequence[str]],
     categories: Sequence[str],
     missing: Missing,

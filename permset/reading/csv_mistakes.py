@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from permset import PermsetError
-from permset.config.kinds import Missing, TargetKind
+from permset.config.kinds import LabelKind, Missing
 from permset.config.mistakes import show
 from permset.reading.checks import LARGEST, MISSING, RANGE, and_more, parse_number
 
@@ -31,7 +31,7 @@ class Columns:
     bag: str
     labels: list[str]
     features: list[str]
-    kind: TargetKind
+    kind: LabelKind
     notes: Mapping[str, Sequence[str]]
     categories: Sequence[str] = ()
     """those of the features that hold texts"""

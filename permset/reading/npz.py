@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, Integer, Shaped
 from numpy.lib import format as npy
 
 from permset import PermsetError
-from permset.config.kinds import Missing, TargetKind
+from permset.config.kinds import LabelKind, Missing
 from permset.config.mistakes import show
 from permset.reading.checks import (
     MISSING,
@@ -37,7 +37,7 @@ NPZ_DAMAGE = (*HEADER_DAMAGE, EOFError, LZMAError, OSError, OverflowError, Syste
 
 def read_npz_bags(
     path: Path,
-    kind: TargetKind,
+    kind: LabelKind,
     *,
     most_bytes: int,
     notes: Mapping[str, Sequence[str]] | None = None,
@@ -80,7 +80,7 @@ def read_npz_bags(
     return flat_bags(path, objects, sizes, targets, [str(bag) for bag in bags], classes, channels, outputs, noted)
 
 
-def _load(path: Path, kind: TargetKind, most_bytes: int, notes: Sequence[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
+def _load(path: Path, kind: LabelKind, most_bytes: int, notes: Sequence[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The arrays of an .npz, each loaded after the headers of all were found right."""
     with zipfile.ZipFile(path) as archive:
         there = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
@@ -121,7 +121,7 @@ def _load(path: Path, kind: TargetKind, most_bytes: int, notes: Sequence[str]) -
 
 
 def _check_headers(
-    path: Path, headers: dict[str, tuple[tuple[int, ...], np.dtype[Any]]], kind: TargetKind, most_bytes: int
+    path: Path, headers: dict[str, tuple[tuple[int, ...], np.dtype[Any]]], kind: LabelKind, most_bytes: int
 ) -> None:
     """PermsetError unless types and shapes fit together and into memory."""
     known = set.union(*LAYOUTS)

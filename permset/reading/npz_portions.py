@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Shaped
 from numpy.lib import format as npy
 
 from permset import PermsetError
-from permset.config.kinds import Missing, TargetKind
+from permset.config.kinds import LabelKind, Missing
 from permset.config.mistakes import listed, show
 from permset.reading.checks import RANGE, as_float32, reading
 from permset.reading.npz import LAYOUTS, NPZ_DAMAGE, _check_headers, _sizes
@@ -21,7 +21,7 @@ ROWS = 1 << 17
 """objects, padding included, and bags that are read at once"""
 
 
-def npz_portions(path: Path, expected: Expected, kind: TargetKind, rows: int = ROWS) -> Iterator[Portion]:
+def npz_portions(path: Path, expected: Expected, kind: LabelKind, rows: int = ROWS) -> Iterator[Portion]:
     """x (sets, n, channels) and, if bags are padded, mask (sets, n); or objects (total, channels) and sizes; so many
     rows at a time, or one bag.
 
@@ -90,7 +90,7 @@ class _Array:
             raise ValueError(f"{self.name} is longer than its header says")
 
 
-def _arrays(path: Path, archive: zipfile.ZipFile, kind: TargetKind) -> dict[str, _Array]:
+def _arrays(path: Path, archive: zipfile.ZipFile, kind: LabelKind) -> dict[str, _Array]:
     there = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
     names = set.union(*LAYOUTS) & there
     if names | {"y"} not in LAYOUTS:

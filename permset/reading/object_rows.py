@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from permset.config.kinds import TargetKind
+from permset.config.kinds import LabelKind
 from permset.reading.csv_mistakes import rows
 from permset.reading.npz_portions import ROWS, _arrays
 
@@ -19,7 +19,7 @@ def csv_object_rows(path: Path, columns: Sequence[str]) -> Iterator[int]:
     return (line for line, row in read if any(row[place] for place in places))
 
 
-def npz_object_rows(path: Path, kind: TargetKind) -> Iterator[int]:
+def npz_object_rows(path: Path, kind: LabelKind) -> Iterator[int]:
     """From 0, the place among all objects, or in arrays with padding the place within the bag."""
     with zipfile.ZipFile(path) as archive:
         arrays = _arrays(path, archive, kind)

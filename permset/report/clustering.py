@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
+from permset.figures.clustering import NETWORKS, ORACLE, below_the_paper, steps_of
 from permset.figures.sentences import listed
 from permset.report.tables import Columns, Row, with_interval
 
-METHODS = {
-    "oracle": "the mixture that made the bag",
-    "mean": "DeepSet, mean (rFF + pooling)",
-    "isab": "Set Transformer (ISAB + PMA)",
-}
+METHODS = {"oracle": ORACLE} | {method: label for method, (label, *_) in NETWORKS.items()}
 
 
 def _nats(value: str) -> str:
@@ -33,11 +30,9 @@ def told(rows: Sequence[Row]) -> str:
     names = [METHODS[row["method"]] for row in networks]
     gaps = [f"{float(oracle['network']) - float(row['network']):.2f}" for row in networks]
     gained = [f"{float(row['gained']):.2f}" for row in networks]
-    steps = listed(sorted({f"{int(row['steps']):,}" for row in networks}))
-    low = [row for row in networks if row["paper"] and float(row["network_high"]) < float(row["paper"])]
-    below = listed([METHODS[row["method"]] for row in low]) or "none"
+    below = listed(below_the_paper(rows)) or "none"
     return (
-        f"After {steps} steps, {listed(names)} are {listed(gaps)} nats behind the mixtures that made the bags. Those "
-        f"whose 95% interval lies below the number of the paper: {below}. In the second half of their training they "
-        f"gained {listed(gained)} nats on bags of validation."
+        f"After {steps_of(rows)} steps, {listed(names)} are {listed(gaps)} nats behind the mixtures that made the "
+        f"bags. Those whose 95% interval lies below the number of the paper: {below}. In the second half of their "
+        f"training they gained {listed(gained)} nats on bags of validation."
     )

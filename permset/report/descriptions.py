@@ -62,6 +62,11 @@ def population(rows: Sequence[Row]) -> str:
     return f"Mean squared error on each statistic of populations: {', '.join(numbers)}."
 
 
+def clustering(rows: Sequence[Row]) -> str:
+    numbers = (f"{row['method']} {float(row['network']):.3f}" for row in rows)
+    return f"Log-likelihood of a point along the training; on test bags at its end, in nats: {', '.join(numbers)}."
+
+
 def subgroups(rows: Sequence[Row]) -> str:
     numbers = (
         f"{plain(row['method'])} on {plain(row['task'])} with {row['group']} {percent(row['accuracy'])}" for row in rows

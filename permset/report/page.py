@@ -28,6 +28,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 QUESTIONS = Path(__file__).with_name("questions.yaml")
 # Where `make ui` serves the runs; the first experiment of a new store has the number 1.
 MLFLOW = "http://127.0.0.1:5000/#/experiments/1/runs?searchFilter="
+CLUSTERING = Path("published/clustering/results/clustering/clustering.png")
 MIL_TESTS = Path("published/results/mil_tests/mil_tests.png")
 POPULATION = Path("published/population/results/population/population.png")
 SUBGROUPS = Path("published/subgroups/results/subgroups/subgroups.png")
@@ -77,26 +78,30 @@ def render(
         in_interval=elephant.told(papers["elephant"]),
         clustering=Table.of(clustering.COLUMNS, papers["clustering"]),
         of_clustering=clustering.told(papers["clustering"]),
+        clustering_figure=_if_made(
+            CLUSTERING,
+            "Log-likelihood of a point along the training, on bags of validation",
+            descriptions.clustering(papers["clustering"]),
+        ),
         population=Table.of(*population.table_of(papers["population"])),
         of_populations=population.told(papers["population"]),
-        population_figure=POPULATION.is_file()
-        and figure(
+        population_figure=_if_made(
             POPULATION,
             "Mean squared error against the number of bags of training",
             descriptions.population(papers["population"]),
         ),
         mil_tests=Table.of(*mil_tests.table_of(papers["mil_tests"])),
         passing=mil_tests.told(papers["mil_tests"]),
-        mil_tests_figure=MIL_TESTS.is_file()
-        and figure(
+        mil_tests_figure=_if_made(
             MIL_TESTS,
             "AUC of every method in each test, with 95% intervals",
             descriptions.mil_tests(papers["mil_tests"]),
         ),
         subgroups=Table.of(*subgroups.table_of(papers["subgroups"])),
         with_groups=subgroups.told(papers["subgroups"]),
-        subgroups_figure=SUBGROUPS.is_file()
-        and figure(SUBGROUPS, "Accuracy of every method with each group", descriptions.subgroups(papers["subgroups"])),
+        subgroups_figure=_if_made(
+            SUBGROUPS, "Accuracy of every method with each group", descriptions.subgroups(papers["subgroups"])
+        ),
         predictions=Table.of(columns_of(rows_of(predictions)), rows_of(predictions)),
         key_objects=[_key_objects(name, bags) for name, bags in key_objects.items() if bags],
         mlflow={name: MLFLOW + quote(f"attributes.run_name = '{name}'") for name in params.runs},
@@ -132,11 +137,16 @@ def _task(
         "warnings": warnings(rows),
         "matrix": matrix(rows, comparisons),
         "figures": [figure(path, *texts) for path, texts in paths.items() if path.exists()],
-        "curves": curves.exists()
-        and figure(curves, "Score along the training, on bags of training and others", descriptions.curves(name, rows)),
+        "curves": _if_made(
+            curves, "Score along the training, on bags of training and others", descriptions.curves(name, rows)
+        ),
         "meaning": _meaning(permutations[row["run"]] for row in rows),
         "orders": _orders({row["run"]: permutations[row["run"]] for row in rows}),
     }
+
+
+def _if_made(path: Path, caption: str, description: str) -> Figure | None:
+    return figure(path, caption, description) if path.is_file() else None
 
 
 def _meaning(readings: Iterable[Rows]) -> str:

@@ -8,6 +8,8 @@ import torch
 from scipy.stats import kstest, norm
 
 from permset.config.tasks import GaussianMixturesParams
+from permset.data.batches import batches
+from permset.data.drawn import Fresh
 from permset.data.mixtures import GaussianMixtures
 from permset.data.randomness import generator
 from permset.data.targets import Components, Mixture, log_likelihoods, objects_of
@@ -15,6 +17,7 @@ from permset.data.tasks import build_task
 
 TASK = GaussianMixtures(4, (50, 80))
 TARGET = TASK.target
+CPU = torch.device("cpu")
 
 
 def test_the_label_of_a_bag_is_its_points_and_its_mask() -> None:
@@ -26,6 +29,41 @@ def test_the_label_of_a_bag_is_its_points_and_its_mask() -> None:
     assert torch.equal(mask.bool(), bags.mask)
     assert set(GaussianMixtures(2, (3, 5)).sample(200, generator(0, "bags")).mask.sum(1).tolist()) == {3, 4, 5}  # type: ignore[union-attr]
     assert not bags.x[~bags.mask].any()
+
+
+def test_fresh_batches_have_a_part_for_each_fifth_of_the_sizes() -> None:
+    data = GaussianMixtures().training(None)
+    assert isinstance(data, Fresh)
+    assert data.shares == [81 / 401, *[80 / 401] * 4]
+    [parts] = batches(data, 40, 10, 3, CPU)
+    ranges = (420, 500), (340, 419), (260, 339), (180, 259), (100, 179)
+    for part, (smallest, largest) in zip(parts, ranges, strict=True):
+        assert part["x"].shape == (40, 2, largest, 2)
+        sizes = part["mask"].sum(-1)
+        assert smallest <= sizes.min() < smallest + 10
+        assert largest - 10 < sizes.max() <= largest
+        points, mask = objects_of(part["y"], 2)
+        assert points.shape == (40, 2, 500, 2), "labels of all parts can stand in one table"
+        assert torch.equal(points[:, :, :largest], part["x"])
+        assert torch.equal(mask[:, :, :largest].bool(), part["mask"])
+        assert not mask[:, :, largest:].any()
+
+
+def test_narrow_ranges_of_sizes_have_a_part_for_each_size() -> None:
+    data = GaussianMixtures(2, (3, 5)).training(None)
+    assert [part["x"].shape[2] for part in next(batches(data, 1, 6, 0, CPU))] == [5, 4, 3]
+    assert GaussianMixtures(2, (7, 7)).training(None).shares == [1.0]
+    sizes = torch.cat([part["mask"].sum(-1).flatten() for part in next(batches(data, 50, 6, 0, CPU))])
+    assert sizes.bincount().tolist() == [0, 0, 0, 100, 100, 100]
+
+
+def test_validation_and_fixed_samples_have_bags_of_all_sizes_together() -> None:
+    for data in (TASK.training(None), TASK.training(60)):
+        [bags] = data.validation(0, 200, CPU)
+        assert bags.mask is not None
+        assert set(bags.mask.sum(1).tolist()) >= {50, 51, 79, 80}
+    [part] = next(batches(TASK.training(60), 1, 10, 0, CPU))
+    assert part["x"].shape == (1, 10, 80, 2)
 
 
 def test_points_are_of_the_mixtures_that_made_them() -> None:

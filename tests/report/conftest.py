@@ -13,8 +13,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     papers = "comparison.csv", "mil_tests.csv", "mil_tests"
     check_out(tmp_path, "params.yaml", "results", *(f"published/results/{name}" for name in papers))
     check_out(tmp_path, *(f"published/subgroups/results/{name}" for name in ("subgroups.csv", "subgroups")))
-    check_out(tmp_path, *(f"published/population/results/{name}" for name in ("population.csv", "population")))
-    check_out(tmp_path, *(f"published/{name}/results/{name}.csv" for name in ("clustering", "elephant")))
+    for name in ("clustering", "population"):
+        check_out(tmp_path, f"published/{name}/results/{name}.csv", f"published/{name}/results/{name}")
+    check_out(tmp_path, "published/elephant/results/elephant.csv")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(images, "light", Path.read_bytes)  # which saves seconds for each page
     return tmp_path

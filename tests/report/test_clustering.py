@@ -39,5 +39,7 @@ def test_words_follow_the_numbers() -> None:
         "mean (rFF + pooling). In the second half of their training they gained 0.25 and 0.50 nats on bags of "
         "validation."
     )
+    third = told([*ROWS, row("sab", -2.0, "-1.5145")])
+    assert "Set Transformer (SAB + PMA) are 1.10, 0.10 and 0.60 nats" in third
     assert "number of the paper: none." in told([ORACLE, ROWS[2]])
     assert told([]) == ""

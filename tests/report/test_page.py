@@ -35,7 +35,7 @@ def test_every_question_has_its_answer_its_figure_and_its_command(project: Path)
         assert f"dvc exp run studies/dvc.yaml -S 'studies.{name}." in text
     figures = len(PARAMS.studies) + sum(study.curves for study in PARAMS.studies.values()) + 5 * len(PARAMS.sources)
     figures += len(list((project / "results/figures").glob("calibration_*.png"))) + len(
-        ["mil_tests.png", "population.png", "subgroups.png"]
+        ["clustering.png", "mil_tests.png", "population.png", "subgroups.png"]
     )
     assert text.count("data:image/png;base64,") == figures
     assert not re.search(r"src=\"(?!data:)|url\(|<link (?!rel=\"icon\" href=\"data:,\")", text), (
