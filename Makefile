@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: repro published test ui bench readme site verify verify-cpus verify-calls torture mutants
+.PHONY: repro published test ui bench readme site verify verify-cpus verify-calls verify-cluster torture mutants
 
 repro: $(VENV)/installed
 	python -m stages.heal
@@ -15,7 +15,7 @@ repro: $(VENV)/installed
 	dvc repro dvc.yaml studies/dvc.yaml
 	@python -m stages.summary
 
-test: $(VENV)/installed
+test: $(VENV)/dask
 	ruff check .
 	ruff format --check .
 	mypy
@@ -71,6 +71,10 @@ verify-cpus: $(VENV)/installed
 verify-calls: $(VENV)/installed
 	python -m verification.first_calls
 
+# Runs and a study by the workers of a Dask scheduler, which are killed at random moments: the same bytes?
+verify-cluster: $(VENV)/dask
+	python -m verification.cluster
+
 # Damaged files, eight experiments at once, kills and random mutations: what comes of them?
 torture: $(VENV)/installed
 	python -m verification.torture
@@ -78,6 +82,11 @@ torture: $(VENV)/installed
 # One-line mutants of the core: do its tests notice them?
 mutants: $(VENV)/installed
 	python -m verification.mutants
+
+# Dask is for clusters and tests alone.
+$(VENV)/dask: $(VENV)/installed requirements-dask.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dask.lock
+	touch $@
 
 # The stamp is newer than the lock exactly when the environment holds what the lock says.
 $(VENV)/installed: requirements.lock

@@ -7,6 +7,7 @@ from permset.config.experiment import load_params
 from permset.store.files import keep_only
 from permset.store.tables import write_json
 from permset.studies.plan import plan as points_of
+from permset.studies.plan import tasks_of
 from stages import run
 
 FOLDER = Path("results/plans")
@@ -17,8 +18,7 @@ def plan() -> None:
     params = load_params()
     for name in params.studies:
         points = points_of(params, name)
-        tasks = sorted({point.tested.run(point.run).task for point in points})
-        files = [Path(f"data/{task}.npz") for task in tasks if not params.task(task).drawn]
+        files = [Path(f"data/{task}.npz") for task in tasks_of(points) if not params.task(task).drawn]
         collections = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
         write_json(FOLDER / f"{name}.json", {"points": [point.content for point in points], "collections": collections})
     keep_only(FOLDER, [f"{name}.json" for name in params.studies])

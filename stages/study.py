@@ -4,15 +4,17 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from permset.config.experiment import load_params
 from permset.store.tables import write_csv
 from permset.studies.cache import Cache
-from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, key_of, measure_points
-from permset.studies.plan import Point, plan
+from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, Measurement, key_of
+from permset.studies.plan import Point, plan, tasks_of
 from permset.training.train import choose_device
+from permset.training.units import files_of
 from permset.training.workers import seed_workers
 from stages import run
 
@@ -24,7 +26,7 @@ def study(name: str) -> None:
     jobs = [list(job) for _, job in groupby(points, key=lambda point: point.candidates)]
     todo = [job for job in jobs if any(cache.get(key_of(point)) is None for point in job)]
     with (
-        seed_workers(params.workers, choose_device(params.device)) as executor,
+        seed_workers(params.workers, choose_device(params.device), files_of(params, tasks_of(points))) as executor,
         tqdm(
             total=len(points),
             initial=len(points) - sum(map(len, todo)),
@@ -36,15 +38,14 @@ def study(name: str) -> None:
         if executor is None:
             for i, job in enumerate(todo):
                 progress.set_postfix_str(first_point(todo[i:]))
-                progress.update(measure(cache, job))
+                progress.update(keep(cache, job, Measurement(job)()))
         else:
-            waiting = {executor.submit(measure, cache, job): job for job in todo}
+            waiting = {executor.submit(Measurement(job)): job for job in todo}
             while waiting:
                 progress.set_postfix_str(first_point(waiting.values()))
                 finished, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
                 for future in finished:
-                    progress.update(future.result())
-                    del waiting[future]
+                    progress.update(keep(cache, waiting.pop(future), future.result()))
         progress.set_postfix_str("")
     results = [cache.get(key_of(point)) for point in points]
     for columns, part, suffix in ((POINT_COLUMNS, "seeds", ""), (CURVE_COLUMNS, "curves", "_curves")):
@@ -58,9 +59,9 @@ def first_point(jobs: Iterable[Sequence[Point]]) -> str:
     return f"{point.run} at {point.axis.rpartition('.')[2]} = {point.value}"
 
 
-def measure(cache: Cache, job: Sequence[Point]) -> int:
-    """Keep the results of the points of a job; gives how many they are."""
-    for point, result in zip(job, measure_points(job), strict=True):
+def keep(cache: Cache, job: Sequence[Point], results: Sequence[Any]) -> int:
+    """Gives how many they are."""
+    for point, result in zip(job, results, strict=True):
         cache.put(key_of(point), result)
     return len(job)
 

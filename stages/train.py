@@ -10,7 +10,8 @@ from permset.store.tables import write_csv
 from permset.training.learning_curves import CURVES
 from permset.training.run import open_run
 from permset.training.train import best_seed, choose_device
-from permset.training.workers import seed_workers
+from permset.training.units import files_of, train_units
+from permset.training.workers import Remote, seed_workers
 from stages import run
 
 
@@ -18,8 +19,9 @@ def train(name: str) -> None:
     params = load_params()
     opened = open_run(params, name)
     costs = opened.costs()  # before workers are forked, which then need not load what tracing takes
-    with seed_workers(params.workers, choose_device(params.device)) as executor:
-        trained = opened.train(executor)
+    files = files_of(params, [params.run(name).task])
+    with seed_workers(params.workers, choose_device(params.device), files) as executor:
+        trained = train_units(opened, executor) if isinstance(executor, Remote) else opened.train(executor)
     best = best_seed(trained, opened.settings.keep, params.train.best_over)
     write_model(Path(f"models/{name}.pt"), params.run(name).model_dump(), trained.state, best, costs)
     losses = enumerate(trained.history.tolist())

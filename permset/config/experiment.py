@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PlainValidator, ValidationError
 
 from permset import PermsetError
-from permset.config.constraints import Count, EvenCount, Name, Positive, Strict, or_number
+from permset.config.constraints import Count, EvenCount, Name, Positive, Strict
 from permset.config.data import AnySource, BagFileParams, FetchedParams, TaskParams
 from permset.config.mistakes import _line, describe, listed
 from permset.config.networks import mismatch, unaffordable
@@ -16,6 +16,7 @@ from permset.config.predictions import PredictionParams, mistakes_of
 from permset.config.runs import RunParams, TrainParams
 from permset.config.studies import StudyParams
 from permset.config.tasks import DrawnParams
+from permset.config.workers import check_workers
 
 T = TypeVar("T")
 
@@ -56,8 +57,8 @@ class Params(Strict):
     seeds: Count
     """networks a run trains, each with its own weights and data"""
     device: Literal["auto", "cpu", "cuda"]
-    workers: Annotated[Literal["auto"] | int, or_number("auto", multiple_of=1)]
-    """processes over which the seeds are divided; auto takes the cores. Results do not depend on it."""
+    workers: Annotated[int | str, PlainValidator(check_workers)]
+    """processes over which the seeds are divided, auto for as many as cores, or the address of a Dask scheduler"""
     train: TrainParams
     certificate: CertificateParams
     plots: PlotParams = PlotParams()

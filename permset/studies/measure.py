@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def measure_points(points: Sequence[Point]) -> list[dict[str, Table]]:
         ]
         results.append({"seeds": [[row.get(column) for column in POINT_COLUMNS] for row in seeds], "curves": curves})
     return results
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Points that share their training, as a task that can be sent to a worker."""
+
+    points: Sequence[Point]
+
+    def __str__(self) -> str:
+        first = self.points[0]
+        return f"{first.study}: {first.run} at {first.axis} = {first.value}"
+
+    def __call__(self) -> list[dict[str, Table]]:
+        return measure_points(self.points)
 
 
 def key_of(point: Point) -> str:

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,11 @@ class Point:
     @property
     def digest(self) -> str:
         return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
+
+
+def tasks_of(points: Iterable[Point]) -> list[str]:
+    """The tasks that the points are measured on."""
+    return sorted({point.tested.run(point.run).task for point in points})
 
 
 def plan(params: Params, name: str) -> list[Point]:

@@ -1,6 +1,7 @@
 """A run of params.yaml: its task and its network, trained with all seeds and measured on test bags."""
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -79,8 +80,8 @@ class Run:
             keep=train.keep,
         )
 
-    def train(self, executor: Executor | None = None, show: bool = True) -> Trained:
-        """All seeds, as `train_seeds` trains them, with or without a progress bar."""
+    def train(self, executor: Executor | None = None, show: bool = True, seeds: Sequence[int] | None = None) -> Trained:
+        """These seeds, or all, as `train_seeds` trains them, with or without a progress bar; all machines always."""
         model, data = self.params.run(self.name).model, self.data
         if isinstance(model, SVMParams) and isinstance(data, Split | Fixed):
             title, sets = self.name if show else None, self.settings.measure_sets
@@ -89,7 +90,7 @@ class Run:
             self.build,
             data,
             self.settings,
-            range(self.seeds),
+            range(self.seeds) if seeds is None else seeds,
             target=self.task.target,
             device=choose_device(self.params.device),
             executor=executor,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, wait
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ def train_seeds(
     and PermsetError for layers that keep statistics of batches, as BatchNorm does, or that torch cannot vectorise.
     """
     device = torch.device(device)
-    size = _block_size(build, device)
+    size = block_size(build, device)
     needed = sorted({seed // size for seed in seeds})
     jobs = [
         Block(
@@ -116,10 +117,10 @@ def train_seeds(
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()  # A failure is raised here, while other blocks are still at work.
         done = [trained for future in futures for trained in future.result()]
-    return _joined(done, [needed.index(seed // size) * size + seed % size for seed in seeds])
+    return joined(done, [needed.index(seed // size) * size + seed % size for seed in seeds])
 
 
-def _joined(done: Sequence[Trained], pick: list[int]) -> Trained:
+def joined(done: Sequence[Trained], pick: list[int]) -> Trained:
     """Those seeds of all blocks, by their place in them."""
     state = {key: torch.cat([trained.state[key] for trained in done])[pick] for key in done[0].state}
     history = np.concatenate([trained.history for trained in done], axis=1)[:, pick]
@@ -142,7 +143,13 @@ def costs(build: Build, data: TrainingData, settings: Settings, target: Target =
     return {"training_gflop": settings.steps * step / 1e9, "bag_kflop": bag / 1e3}
 
 
-def _block_size(build: Build, device: torch.device) -> int:
+def blocks_of(build: Build, seeds: Sequence[int], device: torch.device) -> list[list[int]]:
+    """The seeds by the blocks in which they are computed."""
+    size = block_size(build, device)
+    return [list(block) for _, block in groupby(seeds, key=lambda seed: seed // size)]
+
+
+def block_size(build: Build, device: torch.device) -> int:
     if device.type != "cpu":
         return BLOCK[device.type]
     weights = sum(weight.numel() for weight in initialise(build, 0).parameters())

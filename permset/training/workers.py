@@ -5,19 +5,39 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from permset import PermsetError
+from permset.config.workers import chosen_workers, is_address
+
+
+class Remote(Executor):
+    """Of workers on other machines: tasks hold no data, which is too much to be sent with each of them."""
+
 
 @contextmanager
-def seed_workers(workers: int | str, device: torch.device) -> Iterator[Executor | None]:
-    """Processes for `train_seeds`, `auto` for as many as cores; none for one, or on a GPU, which one process fills."""
-    count = _cores() if workers == "auto" else int(workers)
+def seed_workers(workers: int | str, device: torch.device, files: Sequence[Path] = ()) -> Iterator[Executor | None]:
+    """Processes for `train_seeds`, `auto` for as many as cores; none for one, or on a GPU, which one process fills.
+
+    At an address the workers of a Dask scheduler, which are sent these files. The environment may choose otherwise.
+    """
+    workers = chosen_workers(workers)
+    if is_address(workers):
+        try:
+            from permset.training.cluster import cluster
+        except ModuleNotFoundError as error:
+            raise no_dask() from error
+        with cluster(str(workers), files) as executor:
+            yield executor
+        return
+    count = cores() if workers == "auto" else int(workers)
     if count == 1 or device.type != "cpu":
         yield None
         return
@@ -34,7 +54,12 @@ def seed_workers(workers: int | str, device: torch.device) -> Iterator[Executor 
         pool.shutdown(cancel_futures=True)
 
 
-def _cores() -> int:
+def no_dask() -> PermsetError:
+    """In place of a ModuleNotFoundError."""
+    return PermsetError("workers: dask is not installed; install it with: pip install -r requirements-dask.lock")
+
+
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

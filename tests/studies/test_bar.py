@@ -32,7 +32,7 @@ def test_the_bar_names_the_point_for_which_it_waits(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def pool(count: int, device: object) -> Iterator[Executor | None]:
+    def pool(count: int, device: object, files: object) -> Iterator[Executor | None]:
         with ThreadPoolExecutor(count) as executor:
             yield executor if count > 1 else None
 
@@ -41,7 +41,9 @@ def test_the_bar_names_the_point_for_which_it_waits(
     monkeypatch.setattr(stage, "plan", lambda params, name: POINTS)
     monkeypatch.setattr(stage, "Cache", lambda: Cache({"[3]": {"seeds": [], "curves": []}}))
     monkeypatch.setattr(stage, "key_of", lambda point: point.value)
-    monkeypatch.setattr(stage, "measure_points", lambda job: [{"seeds": [], "curves": []} for _ in job])
+    monkeypatch.setattr(stage, "Measurement", lambda job: lambda: [{"seeds": [], "curves": []} for _ in job])
+    monkeypatch.setattr(stage, "tasks_of", lambda points: [])
+    monkeypatch.setattr(stage, "files_of", lambda params, tasks: [])
     monkeypatch.setattr(stage, "seed_workers", pool)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     stage.study("widths")

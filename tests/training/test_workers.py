@@ -12,7 +12,9 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from permset.training.workers import _cores, seed_workers
+from permset import PermsetError
+from permset.training.workers import cores, seed_workers
+from stages.worker import worker
 
 
 def test_workers_do_not_hang_after_their_parent_computed_with_many_threads() -> None:
@@ -35,7 +37,7 @@ with seed_workers(2, torch.device("cpu")) as executor:
 
 
 @pytest.mark.parametrize(("workers", "count"), [(2, 2), ("3", 3), ("auto", 4)])
-def test_there_are_as_many_workers_as_asked_for_or_as_cores(
+def test_there_are_as_many_workers_as_asked_for_or_ascores(
     workers: int | str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
@@ -47,13 +49,13 @@ def test_there_are_as_many_workers_as_asked_for_or_as_cores(
         assert executor is other is None
 
 
-def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def testcores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 7})
-    assert _cores() == 3
+    assert cores() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     for count, expected in ((9, 9), (None, 1)):
         monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
-        assert _cores() == expected
+        assert cores() == expected
 
 
 def state_of_a_worker() -> tuple[int, object, bool, bool]:
@@ -66,3 +68,20 @@ def test_a_worker_has_one_thread_shares_the_lock_of_progress_bars_and_leaves_int
     with seed_workers(2, torch.device("cpu")) as executor:
         assert executor is not None
         assert executor.submit(state_of_a_worker).result() == (1, signal.SIG_IGN, True, True)
+
+
+def test_without_dask_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "permset.training.cluster", raising=False)
+    expected = r"^workers: dask is not installed; install it with: pip install -r requirements-dask\.lock$"
+    with pytest.raises(PermsetError, match=expected), seed_workers("tcp://127.0.0.1:9", torch.device("cpu")):
+        pass
+    monkeypatch.setitem(sys.modules, "distributed.cli.dask_worker", None)
+    with pytest.raises(PermsetError, match=expected):
+        worker("tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("address", ["", "here", "10.0.0.1:8786"])
+def test_a_worker_asks_for_an_address(address: str) -> None:
+    with pytest.raises(PermsetError, match=r"^expected the address of a Dask scheduler such as \S+, got '"):
+        worker(address)
