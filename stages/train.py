@@ -7,10 +7,12 @@ import numpy as np
 from permset.config.experiment import load_params
 from permset.store.arrays import write_model
 from permset.store.tables import write_csv
+from permset.training.blocks import Trained
+from permset.training.finished import forget, kept
 from permset.training.learning_curves import CURVES
-from permset.training.run import open_run
-from permset.training.train import best_seed, choose_device
-from permset.training.units import files_of, train_units
+from permset.training.run import Run, open_run
+from permset.training.train import best_seed, choose_device, joined
+from permset.training.units import files_of, train_units, units_of
 from permset.training.workers import Remote, seed_workers
 from stages import run
 
@@ -19,9 +21,7 @@ def train(name: str) -> None:
     params = load_params()
     opened = open_run(params, name)
     costs = opened.costs()  # before workers are forked, which then need not load what tracing takes
-    files = files_of(params, [params.run(name).task])
-    with seed_workers(params.workers, choose_device(params.device), files) as executor:
-        trained = train_units(opened, executor) if isinstance(executor, Remote) else opened.train(executor)
+    trained = finished(opened) or train_now(opened)
     best = best_seed(trained, opened.settings.keep, params.train.best_over)
     write_model(Path(f"models/{name}.pt"), params.run(name).model_dump(), trained.state, best, costs)
     losses = enumerate(trained.history.tolist())
@@ -34,6 +34,22 @@ def train(name: str) -> None:
     points = zip(trained.measured.tolist(), curves, strict=True)
     rows = ((step, seed, *scores) for step, point in points for seed, scores in enumerate(point.T.tolist()))
     write_csv(Path(f"results/curves/{name}.csv"), ["step", "seed", *columns], rows)
+    for unit in units_of(opened):
+        forget(unit)
+
+
+def finished(opened: Run) -> Trained | None:
+    """What `stages.ahead` left, if that is all of the run."""
+    done = [kept(unit) for unit in units_of(opened)]
+    found = [trained for trained in done if trained is not None]
+    return joined(found, list(range(opened.seeds))) if len(found) == len(done) else None
+
+
+def train_now(opened: Run) -> Trained:
+    params = opened.params
+    files = files_of(params, [params.run(opened.name).task])
+    with seed_workers(params.workers, choose_device(params.device), files) as executor:
+        return train_units(opened, executor) if isinstance(executor, Remote) else opened.train(executor)
 
 
 if __name__ == "__main__":

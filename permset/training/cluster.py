@@ -21,10 +21,10 @@ import distributed
 import torch
 from distributed.diagnostics.plugin import WorkerPlugin
 
-import permset
 from permset import PermsetError
 from permset.portable import SWITCHES, has_gpu, mode
 from permset.store.files import write
+from permset.training.finished import code
 from permset.training.workers import Remote
 
 CONNECT = 10.0
@@ -39,14 +39,10 @@ class Stopped(Exception):
 @cache
 def facts() -> Facts:
     """What the bytes of results depend on besides parameters and bags; to be the same on all workers."""
-    code = hashlib.sha256()
-    root = Path(permset.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        code.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
     switches = [name for name, value in SWITCHES.items() if os.environ.get(name) == value]
     arithmetic = f"{mode()}, {torch.backends.cpu.get_cpu_capability()}, {len(switches)} of {len(SWITCHES)} switches"
     return {
-        "permset": code.hexdigest()[:12],
+        "permset": code()[:12],
         "torch": torch.__version__,
         "arithmetic": arithmetic,
         "GPU": "yes" if has_gpu() else "no",

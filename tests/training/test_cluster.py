@@ -159,14 +159,13 @@ def test_nothing_runs_on_a_worker_that_comes_late_and_differs(
     threads: int, other: dict[str, str], tmp_path: Path
 ) -> None:
     late = Inputs({"data/bags.npz": b"bags"}, facts() | other)
-    late.setup(
-        SimpleNamespace(address="tcp://late:1", state=SimpleNamespace(nthreads=threads), local_directory=tmp_path)
-    )
+    state = SimpleNamespace(nthreads=threads)
+    late.setup(SimpleNamespace(address="tcp://late:1", state=state, local_directory=tmp_path))
     here = Path.cwd()
     if (threads, other) == (1, {}):
         assert late.run(cluster_tasks.read, ["data/bags.npz"])[0] == "bags"
     else:
-        with pytest.raises(PermsetError, match="^worker tcp://late:1 has"):
+        with pytest.raises(PermsetError, match=r"^worker tcp://late:1 has"):
             late.run(cluster_tasks.read, ["data/bags.npz"])
     assert Path.cwd() == here
 

@@ -1,0 +1,58 @@
+"""Finished units, kept under hashes of all that they depend on until the stage of their run takes them."""
+
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+
+import permset
+from permset.portable import has_gpu, mode
+from permset.store.files import write
+from permset.training.blocks import Trained
+from permset.training.units import Unit, files_of
+
+# In the real project, also inside the copy in which DVC runs a queued experiment.
+FOLDER = Path(os.environ.get("DVC_ROOT", ""), ".cache/blocks")
+ARRAYS = "history", "measured", "curves", "kept"
+
+
+@cache
+def code() -> str:
+    """The hash of all modules of permset."""
+    total, root = hashlib.sha256(), Path(permset.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        total.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def path_of(unit: Unit) -> Path:
+    """Of the file that it is kept in, named by code, arithmetic, parameters and bags."""
+    params, run = unit.params, unit.params.run(unit.name)
+    shared = params.model_dump(mode="json", include={"seeds", "device", "train"})
+    content = [shared, run.model_dump(mode="json"), params.task(run.task).model_dump(mode="json"), unit.seeds]
+    total = hashlib.sha256(f"{code()} {torch.__version__} {mode()} {has_gpu()}".encode())
+    total.update(json.dumps(content, sort_keys=True).encode())
+    for path in files_of(params, [run.task]):
+        total.update(path.read_bytes())
+    return FOLDER / f"{total.hexdigest()}.pt"
+
+
+def keep(unit: Unit, trained: Trained) -> None:
+    arrays = {name: torch.from_numpy(getattr(trained, name)) for name in ARRAYS}
+    write(path_of(unit), lambda path: torch.save({"state": trained.state, **arrays}, path))
+
+
+def kept(unit: Unit) -> Trained | None:
+    """None where there is none, or a damaged one."""
+    try:
+        content = torch.load(path_of(unit), weights_only=True)
+        return Trained(content["state"], *(content[name].numpy() for name in ARRAYS))
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError):
+        return None
+
+
+def forget(unit: Unit) -> None:
+    path_of(unit).unlink(missing_ok=True)

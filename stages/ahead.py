@@ -1,0 +1,64 @@
+"""`python -m stages.ahead`: train what `dvc repro` would, all blocks of all runs in one queue, and leave it for that"""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from typing import Any
+
+from tqdm import tqdm
+
+from permset.config.experiment import Params, load_params
+from permset.networks.networks import count_params
+from permset.training.finished import keep, kept
+from permset.training.run import Run, open_run
+from permset.training.train import choose_device
+from permset.training.units import Unit, files_of, units_of
+from permset.training.workers import seed_workers
+from stages import run
+
+
+def ahead() -> None:
+    """DVC runs one stage after the other, and a small run leaves cores idle; here they have the next run's blocks."""
+    params = load_params()
+    runs = [open_run(params, name) for name in stale(params)]
+    units = [unit for opened in sorted(runs, key=work, reverse=True) for unit in units_of(opened) if kept(unit) is None]
+    files = files_of(params, [params.run(opened.name).task for opened in runs])
+    with (
+        seed_workers(params.workers, choose_device(params.device), files) as executor,
+        tqdm(total=len(units), desc="blocks", disable=None) as progress,
+    ):
+        if executor is None:
+            for unit in units:
+                progress.set_postfix_str(str(unit))
+                keep(unit, unit())
+                progress.update()
+        else:
+            train_all(units, executor, progress)
+
+
+def train_all(units: list[Unit], executor: Executor, progress: Any) -> None:
+    waiting = {executor.submit(unit): unit for unit in units}
+    while waiting:
+        progress.set_postfix_str(str(next(iter(waiting.values()))))
+        finished, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
+        for future in finished:
+            keep(waiting.pop(future), future.result())
+            progress.update()
+
+
+def stale(params: Params) -> list[str]:
+    """The runs that DVC would train."""
+    call = [sys.executable, "-m", "dvc", "status", "--json", "train"]
+    changed = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+    return [name for name in params.runs if f"train@{name}" in changed]
+
+
+def work(opened: Run) -> int:
+    """About how much there is to do: weights times objects, over all steps."""
+    settings = opened.settings
+    return settings.steps * settings.batch_size * opened.task.set_size * count_params(opened.build())
+
+
+if __name__ == "__main__":
+    run(ahead)
