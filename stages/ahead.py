@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from permset import PermsetError
 from permset.config.experiment import Params, load_params
 from permset.networks.networks import count_params
 from permset.training.finished import keep, kept
@@ -21,6 +22,8 @@ from stages import run
 def ahead() -> None:
     """DVC runs one stage after the other, and a small run leaves cores idle; here they have the next run's blocks."""
     params = load_params()
+    bags = [group for group, sources in (("generate", params.tasks), ("read", params.files)) if sources]
+    dvc("repro", "--quiet", "code_train", *bags)
     runs = [open_run(params, name) for name in stale(params)]
     units = [unit for opened in sorted(runs, key=work, reverse=True) for unit in units_of(opened) if kept(unit) is None]
     files = files_of(params, [params.run(opened.name).task for opened in runs])
@@ -49,9 +52,16 @@ def train_all(units: list[Unit], executor: Executor, progress: Any) -> None:
 
 def stale(params: Params) -> list[str]:
     """The runs that DVC would train."""
-    call = [sys.executable, "-m", "dvc", "status", "--json", "train"]
-    changed = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+    changed = json.loads(dvc("status", "--json", "train"))
     return [name for name in params.runs if f"train@{name}" in changed]
+
+
+def dvc(*arguments: str) -> str:
+    """What DVC prints; PermsetError where it fails, with what it says of that shown."""
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise PermsetError(f"dvc {' '.join(arguments)} failed")
+    return done.stdout
 
 
 def work(opened: Run) -> int:
