@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 import permset
+from permset import PermsetError
 from permset.portable import has_gpu, mode
-from permset.store.files import write
+from permset.store.files import intact, write
 from permset.training.blocks import Trained
 from permset.training.units import Unit, files_of
 
@@ -47,10 +48,12 @@ def keep(unit: Unit, trained: Trained) -> None:
 
 def kept(unit: Unit) -> Trained | None:
     """None where there is none, or a damaged one."""
+    path = path_of(unit)
     try:
-        content = torch.load(path_of(unit), weights_only=True)
-        return Trained(content["state"], *(content[name].numpy() for name in ARRAYS))
-    except (OSError, EOFError, KeyError, RuntimeError, ValueError):
+        with intact(path, "python -m stages.ahead"):
+            content = torch.load(path, weights_only=True)
+            return Trained(content["state"], *(content[name].numpy() for name in ARRAYS))
+    except PermsetError:
         return None
 
 
