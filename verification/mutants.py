@@ -53,13 +53,20 @@ LOADED = (
 # What is tested by the tests of other modules, besides those in a file of its own.
 TESTS = {
     "data/batches": ["data/test_randomness"],
-    "data/drawn": ["data/test_batches", "data/test_population", "data/test_randomness", "data/test_tasks"],
+    "data/drawn": [
+        "data/test_batches",
+        "data/test_mixtures",
+        "data/test_population",
+        "data/test_randomness",
+        "data/test_tasks",
+    ],
     "data/tasks": ["data/test_randomness"],
     "evaluation/invariance": ["evaluation/test_certificate"],
     "evaluation/metrics": ["evaluation/test_intervals"],
     "evaluation/probes": ["evaluation/test_certificate"],
     "training/blocks": ["training/test_train", "training/test_compiled", "training/test_learning_curves"],
     "training/stack": ["training/test_train"],
+    "training/units": ["training/test_finished"],
     "training/train": ["training/test_flops"],
     "networks/networks": ["data/test_masks"],
     "networks/attention": ["data/test_masks", "networks/test_attention_weights"],
