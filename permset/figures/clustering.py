@@ -35,9 +35,7 @@ def clustering_figure(rows: Rows, losses: Mapping[str, LossCurve]) -> Figure:
     axes.set_xlabel("training step")
     axes.set_ylabel("log-likelihood of a point (nats)")
     axes.legend(loc="lower right")
-    caption(
-        figure, title_of(rows), "Line and band: mean and range over seeds, on bags of validation. Dotted: the paper."
-    )
+    caption(figure, title_of(rows), "Mean and range over seeds, on bags of validation. Dotted: the paper.")
     return figure
 
 
