@@ -3,18 +3,16 @@
 import json
 import subprocess
 import sys
-from concurrent.futures import FIRST_COMPLETED, Executor, wait
-from typing import Any
 
 from tqdm import tqdm
 
 from permset import PermsetError
-from permset.config.experiment import Params, load_params
+from permset.config.experiment import Params, files_of, load_params
 from permset.networks.networks import count_params
 from permset.training.finished import keep, kept
 from permset.training.run import Run, open_run
 from permset.training.train import choose_device
-from permset.training.units import Unit, files_of, units_of
+from permset.training.units import results_of, units_of
 from permset.training.workers import seed_workers
 from stages import run
 
@@ -31,22 +29,8 @@ def ahead() -> None:
         seed_workers(params.workers, choose_device(params.device), files) as executor,
         tqdm(total=len(units), desc="blocks", disable=None) as progress,
     ):
-        if executor is None:
-            for unit in units:
-                progress.set_postfix_str(str(unit))
-                keep(unit, unit())
-                progress.update()
-        else:
-            train_all(units, executor, progress)
-
-
-def train_all(units: list[Unit], executor: Executor, progress: Any) -> None:
-    waiting = {executor.submit(unit): unit for unit in units}
-    while waiting:
-        progress.set_postfix_str(str(next(iter(waiting.values()))))
-        finished, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
-        for future in finished:
-            keep(waiting.pop(future), future.result())
+        for i, trained in results_of(units, executor, progress.set_postfix_str):
+            keep(units[i], trained)
             progress.update()
 
 

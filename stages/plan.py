@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from permset.config.experiment import load_params
+from permset.config.experiment import files_of, load_params
 from permset.store.files import keep_only
 from permset.store.tables import write_json
 from permset.studies.plan import plan as points_of
@@ -18,7 +18,7 @@ def plan() -> None:
     params = load_params()
     for name in params.studies:
         points = points_of(params, name)
-        files = [Path(f"data/{task}.npz") for task in tasks_of(points) if not params.task(task).drawn]
+        files = files_of(params, tasks_of(points))
         collections = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
         write_json(FOLDER / f"{name}.json", {"points": [point.content for point in points], "collections": collections})
     keep_only(FOLDER, [f"{name}.json" for name in params.studies])

@@ -1,20 +1,19 @@
 """study@<study>: all points of a study, over all cores → results/studies/<study>.csv, …/<study>_curves.csv"""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from permset.config.experiment import load_params
+from permset.config.experiment import files_of, load_params
 from permset.store.tables import write_csv
 from permset.studies.cache import Cache
 from permset.studies.measure import CURVE_COLUMNS, POINT_COLUMNS, Measurement, key_of
 from permset.studies.plan import Point, plan, tasks_of
 from permset.training.train import choose_device
-from permset.training.units import files_of
+from permset.training.units import results_of
 from permset.training.workers import seed_workers
 from stages import run
 
@@ -35,28 +34,13 @@ def study(name: str) -> None:
             disable=None,
         ) as progress,
     ):
-        if executor is None:
-            for i, job in enumerate(todo):
-                progress.set_postfix_str(first_point(todo[i:]))
-                progress.update(keep(cache, job, Measurement(job)()))
-        else:
-            waiting = {executor.submit(Measurement(job)): job for job in todo}
-            while waiting:
-                progress.set_postfix_str(first_point(waiting.values()))
-                finished, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
-                for future in finished:
-                    progress.update(keep(cache, waiting.pop(future), future.result()))
+        for i, measured in results_of([Measurement(job) for job in todo], executor, progress.set_postfix_str):
+            progress.update(keep(cache, todo[i], measured))
         progress.set_postfix_str("")
     results = [cache.get(key_of(point)) for point in points]
     for columns, part, suffix in ((POINT_COLUMNS, "seeds", ""), (CURVE_COLUMNS, "curves", "_curves")):
         rows = (row for result in results for row in result[part])
         write_csv(Path(f"results/studies/{name}{suffix}.csv"), columns, rows)
-
-
-def first_point(jobs: Iterable[Sequence[Point]]) -> str:
-    """The first of the points that are not yet finished, for which the bar waits."""
-    point = next(iter(jobs))[0]
-    return f"{point.run} at {point.axis.rpartition('.')[2]} = {point.value}"
 
 
 def keep(cache: Cache, job: Sequence[Point], results: Sequence[Any]) -> int:

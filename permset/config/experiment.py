@@ -1,6 +1,6 @@
 """params.yaml as a whole: every number of the pipeline, checked before anything runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -175,6 +175,11 @@ class Params(Strict):
 
     def study(self, name: str) -> StudyParams:
         return _entry("studies", self.studies, name)
+
+
+def files_of(params: Params, tasks: Iterable[str]) -> list[Path]:
+    """The bags of those tasks that are collections, which no parameters stand for."""
+    return [Path(f"data/{name}.npz") for name in sorted(set(tasks)) if not params.task(name).drawn]
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:

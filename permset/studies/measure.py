@@ -83,7 +83,7 @@ class Measurement:
 
     def __str__(self) -> str:
         first = self.points[0]
-        return f"{first.study}: {first.run} at {first.axis} = {first.value}"
+        return f"{first.run} at {first.axis.rpartition('.')[2]} = {first.value}"
 
     def __call__(self) -> list[dict[str, Table]]:
         return measure_points(self.points)

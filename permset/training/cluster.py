@@ -113,7 +113,8 @@ class Cluster(Remote):
         self.client, self.plugin = client, f"permset-{uuid.uuid4().hex}"
         self.address = client.scheduler.address
         self.waiting: set[Any] = set()
-        workers = client.scheduler_info(n_workers=-1)["workers"]
+        scheduler = client.scheduler_info(n_workers=-1)
+        workers = scheduler["workers"]
         if not workers:
             start = f"python -m stages.worker {self.address}"
             raise PermsetError(f"the scheduler at {self.address} has no workers; start some with: {start}")
@@ -121,7 +122,7 @@ class Cluster(Remote):
             if isinstance(found, BaseException):
                 raise PermsetError(f"worker {worker} has no permset ({found}); start it in a checkout of this commit")
             check_worker(worker, workers.get(worker, {"nthreads": 1})["nthreads"], found, facts())
-        dashboard = f"; dashboard: {client.dashboard_link}" if client.scheduler_info()["services"] else ""
+        dashboard = f"; dashboard: {client.dashboard_link}" if scheduler["services"] else ""
         print(f"{len(workers)} workers at {self.address}{dashboard}", flush=True)
         contents = {str(path): path.read_bytes() for path in files}
         client.register_plugin(Inputs(contents, facts()), name=self.plugin)

@@ -10,10 +10,11 @@ import torch
 
 import permset
 from permset import PermsetError
+from permset.config.experiment import files_of
 from permset.portable import has_gpu, mode
 from permset.store.files import intact, write
 from permset.training.blocks import Trained
-from permset.training.units import Unit, files_of
+from permset.training.units import Unit
 
 # In the real project, also inside the copy in which DVC runs a queued experiment.
 FOLDER = Path(os.environ.get("DVC_ROOT", ""), ".cache/blocks")

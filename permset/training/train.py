@@ -94,7 +94,7 @@ def train_seeds(
     and PermsetError for layers that keep statistics of batches, as BatchNorm does, or that torch cannot vectorise.
     """
     device = torch.device(device)
-    size = block_size(build, device)
+    size = _block_size(build, device)
     needed = sorted({seed // size for seed in seeds})
     jobs = [
         Block(
@@ -145,11 +145,11 @@ def costs(build: Build, data: TrainingData, settings: Settings, target: Target =
 
 def blocks_of(build: Build, seeds: Sequence[int], device: torch.device) -> list[list[int]]:
     """The seeds by the blocks in which they are computed."""
-    size = block_size(build, device)
+    size = _block_size(build, device)
     return [list(block) for _, block in groupby(seeds, key=lambda seed: seed // size)]
 
 
-def block_size(build: Build, device: torch.device) -> int:
+def _block_size(build: Build, device: torch.device) -> int:
     if device.type != "cpu":
         return BLOCK[device.type]
     weights = sum(weight.numel() for weight in initialise(build, 0).parameters())

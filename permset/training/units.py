@@ -1,9 +1,9 @@
 """Units of work, large enough to be sent to another machine: blocks of the seeds of a run."""
 
-from collections.abc import Iterable
-from concurrent.futures import FIRST_EXCEPTION, Executor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -12,6 +12,8 @@ from permset.config.networks import SVMParams
 from permset.training.blocks import Trained
 from permset.training.run import Run, open_run
 from permset.training.train import blocks_of, choose_device, joined
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,29 @@ def units_of(run: Run) -> list[Unit]:
 def train_units(run: Run, executor: Executor) -> Trained:
     """What `run.train()` gives, to the last bit, trained by whatever workers the executor has."""
     units = units_of(run)
+    trained: dict[int, Trained] = {}
     with tqdm(total=len(units), desc=run.name, unit="block", leave=None, disable=None) as progress:
-        futures = [executor.submit(unit) for unit in units]
-        waiting = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=1, return_when=FIRST_EXCEPTION)  # so that the clock goes on
-            for future in done:
-                future.result()
-            progress.update(len(done))
-    return joined([future.result() for future in futures], list(range(run.seeds)))
+        for i, result in results_of(units, executor, progress.set_postfix_str):
+            trained[i] = result
+            progress.update()
+    return joined([trained[i] for i in range(len(units))], list(range(run.seeds)))
 
 
-def files_of(params: Params, tasks: Iterable[str]) -> list[Path]:
-    """What workers need besides the parameters: the bags of collections."""
-    return [Path(f"data/{name}.npz") for name in sorted(set(tasks)) if not params.task(name).drawn]
+def results_of(
+    tasks: Sequence[Callable[[], T]], executor: Executor | None, show: Callable[[str], object]
+) -> Iterator[tuple[int, T]]:
+    """The place of each task and its result, as they end, here without an executor.
+
+    The first task that is waited for is shown.
+    """
+    if executor is None:
+        for i, task in enumerate(tasks):
+            show(str(task))
+            yield i, task()
+        return
+    waiting = {executor.submit(task): i for i, task in enumerate(tasks)}
+    while waiting:
+        show(str(tasks[next(iter(waiting.values()))]))
+        ended, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
+        for future in ended:
+            yield waiting.pop(future), future.result()

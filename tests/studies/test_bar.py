@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from permset.studies.measure import Measurement
 from stages import study as stage
 
 POINTS = [
@@ -27,6 +28,18 @@ class Cache(dict[str, Any]):
     put = dict.__setitem__
 
 
+class Measured:
+    """Named as a measurement is, and done at once."""
+
+    __str__ = Measurement.__str__
+
+    def __init__(self, points: list[SimpleNamespace]):
+        self.points = points
+
+    def __call__(self) -> list[dict[str, Any]]:
+        return [{"seeds": [], "curves": []} for _ in self.points]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_bar_names_the_point_for_which_it_waits(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -41,7 +54,7 @@ def test_the_bar_names_the_point_for_which_it_waits(
     monkeypatch.setattr(stage, "plan", lambda params, name: POINTS)
     monkeypatch.setattr(stage, "Cache", lambda: Cache({"[3]": {"seeds": [], "curves": []}}))
     monkeypatch.setattr(stage, "key_of", lambda point: point.value)
-    monkeypatch.setattr(stage, "Measurement", lambda job: lambda: [{"seeds": [], "curves": []} for _ in job])
+    monkeypatch.setattr(stage, "Measurement", Measured)
     monkeypatch.setattr(stage, "tasks_of", lambda points: [])
     monkeypatch.setattr(stage, "files_of", lambda params, tasks: [])
     monkeypatch.setattr(stage, "seed_workers", pool)

@@ -12,11 +12,11 @@ import pytest
 import torch
 import yaml
 
-from permset.config.experiment import Params, load_params
+from permset.config.experiment import Params, files_of, load_params
 from permset.training.blocks import Trained
 from permset.training.finished import FOLDER, forget, keep, kept, path_of
 from permset.training.run import Run, open_run
-from permset.training.units import Unit, files_of, units_of
+from permset.training.units import Unit, units_of
 from stages import ahead as ahead_stage
 from stages import train as train_stage
 from stages.ahead import ahead

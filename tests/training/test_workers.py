@@ -37,7 +37,7 @@ with seed_workers(2, torch.device("cpu")) as executor:
 
 
 @pytest.mark.parametrize(("workers", "count"), [(2, 2), ("3", 3), ("auto", 4)])
-def test_there_are_as_many_workers_as_asked_for_or_ascores(
+def test_there_are_as_many_workers_as_asked_for_or_as_cores(
     workers: int | str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
@@ -49,7 +49,7 @@ def test_there_are_as_many_workers_as_asked_for_or_ascores(
         assert executor is other is None
 
 
-def testcores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 7})
     assert cores() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
