@@ -16,7 +16,7 @@ import pytest
 
 from permset.tracking.store import DIGEST, EXPERIMENT
 from verification import torture
-from verification.clone import Clone, Running, stages
+from verification.clone import Clone, Running, folders_of_processes, stages
 from verification.torture import DAMAGES, ONE_LINE, THE_SAME, at_once, damage, kill
 
 RUNNING = {"read": {}, "write": {"results": {"pid": 1, "cmd": "dvc repro"}}}
@@ -82,6 +82,13 @@ def test_a_process_that_is_left(clone: Clone) -> None:
     assert clone.is_running()
     process.communicate(b"\n")
     assert not clone.is_running()
+
+
+def test_a_process_that_has_ended_works_nowhere(clone: Clone) -> None:
+    process = subprocess.Popen(["true"], cwd=clone.root)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # from here on it is a zombie, whose folder has no name
+    assert not clone.is_running()
+    process.wait()
 
 
 def end(text: str, status: int) -> None:
@@ -158,8 +165,7 @@ def test_kill(clone: Clone, monkeypatch: pytest.MonkeyPatch, command: torture.Co
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_kill_spares_workers_or_not(tmp_path: Path, whole: bool) -> None:
     def count() -> int:
-        cwds = [os.path.realpath(cwd) for cwd in Path("/proc").glob("[0-9]*/cwd")]
-        return cwds.count(str(tmp_path))
+        return folders_of_processes().count(tmp_path)
 
     lasting = 5
     running = Running(partial(work, lasting), tmp_path, tmp_path)

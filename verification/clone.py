@@ -18,6 +18,7 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+import psutil
 import yaml
 
 from permset.tracking.store import DIGEST, EXPERIMENT, HELD, STUDIES
@@ -52,6 +53,12 @@ def _run_stages(lines: tuple[str, ...]) -> None:
 def repro() -> None:
     """`make repro` in the environment that is there."""
     os.execvp("make", ["make", "--old-file", ".venv/installed", "repro"])
+
+
+def folders_of_processes() -> list[Path]:
+    """Where the processes of this machine work, less those that end meanwhile."""
+    folders = [process.info["cwd"] for process in psutil.process_iter(["cwd"])]
+    return [Path(folder) for folder in folders if folder]
 
 
 class Running:
@@ -131,7 +138,7 @@ class Clone:
 
     def is_running(self) -> bool:
         """Whether any process works in the clone."""
-        return any(Path(os.path.realpath(cwd)).is_relative_to(self.root) for cwd in Path("/proc").glob("[0-9]*/cwd"))
+        return any(folder.is_relative_to(self.root) for folder in folders_of_processes())
 
     def faults(self) -> Iterator[str]:
         """What is not as it was when nothing had happened."""
