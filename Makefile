@@ -45,7 +45,7 @@ readme: $(VENV)/installed
 site: .venv-site/installed results/report.html
 	rm -rf .cache/pages
 	mkdir -p .cache/pages
-	cp -R --parents README.md docs results/figures results/study_figures results/studies results/*.csv results/report.html \
+	cp -R --parents README.md docs results/figures results/study_figures results/studies results/*.csv results/report.html benchmarks/cluster.png \
 		published/results/figures published/results/mil_tests published/results/*.csv published/clustering/results/clustering* published/population/results/population* published/subgroups/results/subgroups* .cache/pages
 	sed -i '/<!-- local -->/,/<!-- end of local -->/d' .cache/pages/results/report.html # links to one's own machine
 	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet

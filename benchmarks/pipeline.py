@@ -1,12 +1,15 @@
-"""Where the time of the whole pipeline goes, by kind of stage: a clone of HEAD without any cache, run to its end.
+"""Where the time of the whole pipeline goes, by kind of stage, and what `stages.ahead` spares of it.
 
-make bench
+    make bench
+
+Two clones of HEAD without any cache run the pipeline to its end; the second trains all runs in one queue before that.
 """
 
 import os
 import re
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -14,15 +17,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STAGE = re.compile(r"Running stage '(?:\S+:)?(\w+)")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "MLFLOW_T"))}
+Timeline = dict[str, list[float]]
+"""by kind of stage, seconds from the start of each to the start of the next; DVC's own share is in them"""
 
 
-def timeline(clone: Path) -> dict[str, list[float]]:
-    """Seconds from the start of each stage to the start of the next, by kind of stage; DVC's own share is in them."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "MLFLOW_T"))}
+def timeline(clone: Path) -> Timeline:
     command = ["dvc", "repro", "--force", "dvc.yaml", "studies/dvc.yaml"]
-    taken: dict[str, list[float]] = defaultdict(list)
+    taken: Timeline = defaultdict(list)
     kind, start = "start of DVC", time.monotonic()
-    with subprocess.Popen(command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=clone, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if match := STAGE.match(line):
@@ -34,17 +38,41 @@ def timeline(clone: Path) -> dict[str, list[float]]:
     return taken
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "permset"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        taken = timeline(clone)
+def train_ahead(clone: Path) -> float:
+    """Seconds that it takes."""
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-m", "stages.ahead"], cwd=clone, env=ENVIRONMENT, check=True)
+    return time.monotonic() - start
+
+
+def cloned(place: Path) -> Path:
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(place)], check=True)
+    return place
+
+
+def show(taken: Timeline) -> None:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total, cores = sum(map(sum, taken.values())), len(os.sched_getaffinity(0))
-    busy = (usage.ru_utime + usage.ru_stime) / total / cores
-    print(f"whole pipeline: {total:.0f} s on {cores} cores, which were busy {busy:.0%} of the time")
+    cores = len(os.sched_getaffinity(0))
+    busy = (usage.ru_utime + usage.ru_stime) / total(taken) / cores
+    print(f"whole pipeline: {total(taken):.0f} s on {cores} cores, which were busy {busy:.0%} of the time")
     for kind, seconds in sorted(taken.items(), key=lambda item: -sum(item[1])):
         print(f"{kind:16} {len(seconds):3} × {sum(seconds) / len(seconds):7.1f} s = {sum(seconds):7.1f} s")
+
+
+def total(taken: Timeline) -> float:
+    return sum(map(sum, taken.values()))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        alone = timeline(cloned(Path(folder, "alone")))
+        show(alone)
+        clone = cloned(Path(folder, "ahead"))
+        queue, after = train_ahead(clone), timeline(clone)
+    before, now = sum(alone["train"]), queue + sum(after["train"])
+    print(f"training: {before:.0f} s, and {now:.0f} s with stages.ahead, of which {queue:.0f} s are its queue")
+    ratio = total(alone) / (queue + total(after))
+    print(f"with stages.ahead training is {before / now:.2f} times as fast, and the whole pipeline {ratio:.2f} times")
 
 
 if __name__ == "__main__":

@@ -210,6 +210,19 @@ def test_all_over_again_gives_the_same_bytes(project: Project, untouched: None) 
     project.run("dvc", "repro", "-f", "train@deepset", "train@mlp", "evaluate@mlp", "plot")
 
 
+def test_what_a_cluster_computed_is_not_computed_again(project: Project, untouched: None, tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="dask is not installed")
+    from verification.machines import machines
+
+    shutil.rmtree(project.root / ".cache/points")
+    stages = "train@deepset", "train@mlp", "studies/dvc.yaml:study@widths"
+    with machines(tmp_path, 2, {**project.environment, "PYTHONPATH": str(project.root)}) as found:
+        output = project.run("dvc", "repro", "-f", *stages, PERMSET_WORKERS=found.address)
+    assert output.count(f"2 workers at {found.address}") == len(stages)
+    assert ran(project.repro()) == ALWAYS | {"track_studies"}
+    assert project.run("git", "status", "--porcelain") == ""
+
+
 def test_the_documents_go_back_to_what_is_committed(project: Project, untouched: None) -> None:
     """Where `make published` was never called, whose outputs DVC would look for."""
     [line] = re.findall(r"`(git checkout .*?)`", (ROOT / "docs/experiments.md").read_text())

@@ -17,24 +17,25 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120
 """seconds in which something has to happen"""
 HERE = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+"""the environment of this checkout"""
 Process = subprocess.Popen[bytes]
 
 
 class Machines:
-    """What they print goes to the file `log` in their folder."""
+    """What they print goes to the file `log` in their folder; `env` says whose code they load."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, env: Mapping[str, str]):
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.processes = folder, list[Process]()
+        self.folder, self.env, self.processes = folder, env, list[Process]()
         place = folder / "scheduler.json"
         options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(place)]
-        self.scheduler = self._start(["distributed.cli.dask_scheduler", *options], HERE)
+        self.scheduler = self._start(["distributed.cli.dask_scheduler", *options], env)
         until(lambda: place.is_file() and place.stat().st_size > 0)
         self.address: str = json.loads(place.read_text())["address"]
 
     def worker(self) -> Process:
         """One more, as a user starts it."""
-        return self._start(["stages.worker", self.address, "1"], HERE)
+        return self._start(["stages.worker", self.address, "1"], self.env)
 
     def bare_worker(self, threads: int, env: Mapping[str, str]) -> Process:
         """One more by Dask's own command, which knows nothing of permset."""
@@ -60,9 +61,9 @@ class Machines:
 
 
 @contextmanager
-def machines(folder: Path, workers: int) -> Iterator[Machines]:
+def machines(folder: Path, workers: int, env: Mapping[str, str] = HERE) -> Iterator[Machines]:
     """A scheduler that has so many workers, all of which end with the context."""
-    found = Machines(folder)
+    found = Machines(folder, env)
     try:
         for _ in range(workers):
             found.worker()

@@ -1,8 +1,10 @@
 """Units of work, large enough to be sent to another machine: blocks of the seeds of a run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -62,9 +64,12 @@ def results_of(
             show(str(task))
             yield i, task()
         return
+    ended = SimpleQueue[Future[T]]()  # concurrent.futures.wait asks all futures each time, which ten thousand make slow
     waiting = {executor.submit(task): i for i, task in enumerate(tasks)}
+    for future in waiting:
+        future.add_done_callback(ended.put)
     while waiting:
         show(str(tasks[next(iter(waiting.values()))]))
-        ended, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)  # so that the clock goes on
-        for future in ended:
+        with suppress(Empty):
+            future = ended.get(timeout=1)  # so that the clock goes on
             yield waiting.pop(future), future.result()

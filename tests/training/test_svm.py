@@ -69,7 +69,7 @@ def test_a_machine_is_that_of_its_seeds_own_bags(rows: int, target: Target, stan
         scores = []
         for role in (TRAINING, VALIDATION):
             bags: Bags = everything[split.bags_of(seed, role)]
-            found = network(bags.x, bags.mask)
+            found = network(bags.x, bags.mask).detach()
             scores += [float(target.loss(found, bags.y)), float(target.score(found, bags.y))]
         np.testing.assert_allclose(trained.curves[0, :, seed], scores, rtol=1e-3)
     assert (rows == 1) == bool(torch.equal(outputs[0], outputs[1]))
