@@ -9,10 +9,10 @@ from tqdm import tqdm
 from permset import PermsetError
 from permset.config.experiment import Params, files_of, load_params
 from permset.networks.networks import count_params
-from permset.training.finished import keep, kept
+from permset.training.finished import finish
 from permset.training.run import Run, open_run
 from permset.training.train import choose_device
-from permset.training.units import results_of, units_of
+from permset.training.units import units_of
 from permset.training.workers import seed_workers
 from stages import run
 
@@ -23,14 +23,13 @@ def ahead() -> None:
     bags = [group for group, sources in (("generate", params.tasks), ("read", params.files)) if sources]
     dvc("repro", "--quiet", "code_train", *bags)
     runs = [open_run(params, name) for name in stale(params)]
-    units = [unit for opened in sorted(runs, key=work, reverse=True) for unit in units_of(opened) if kept(unit) is None]
+    units = [unit for opened in sorted(runs, key=work, reverse=True) for unit in units_of(opened)]
     files = files_of(params, [params.run(opened.name).task for opened in runs])
     with (
         seed_workers(params.workers, choose_device(params.device), files) as executor,
         tqdm(total=len(units), desc="blocks", disable=None) as progress,
     ):
-        for i, trained in results_of(units, executor, progress.set_postfix_str):
-            keep(units[i], trained)
+        for _ in finish(units, executor, progress.set_postfix_str):
             progress.update()
 
 

@@ -86,7 +86,7 @@ def test_outputs_are_those_of_the_pipeline_to_the_last_bit(
     runs = {"one": {"task": "own", "model": model, "train": train}}
     run = open_run(Params.model_validate({**DATA, "files": {"own": file}, "runs": runs, "seeds": 2}), "one")
     assert isinstance(run.task, Collected)
-    tested = run.tested(run.network(), run.train(show=False).state)
+    tested = run.tested(run.network(), run.train().state)
 
     kind = BagRegressor if real else BagClassifier
     estimator = kind(model, seeds=2, device=DATA["device"], **train).fit(bags, labels, roles=ROLES)

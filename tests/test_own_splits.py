@@ -66,7 +66,7 @@ def accuracy() -> float:
     """Mean accuracy over folds, or seeds, of a support-vector machine on what `read` has made."""
     read("visits")
     run = open_run(load_params(), "svm")
-    tested = run.tested(run.build(), run.train(show=False).state)
+    tested = run.tested(run.build(), run.train().state)
     return float(np.mean([((outputs > 0) == (labels > 0)).double().mean() for outputs, labels in tested]))
 
 

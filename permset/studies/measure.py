@@ -102,7 +102,7 @@ def _choose(candidates: Sequence[Params], name: str) -> tuple[Trained, Run]:
     for params in candidates:
         run = open_run(params, name)
         try:
-            trained = run.train(show=False)
+            trained = run.train()
         except Diverged as error:
             failure = error
             continue

@@ -1,8 +1,10 @@
-"""Finished units, kept under hashes of all that they depend on until the stage of their run takes them."""
+"""Finished units, kept under hashes of all that they depend on until their run is whole."""
 
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from permset.config.experiment import files_of
 from permset.portable import has_gpu, mode
 from permset.store.files import intact, write
 from permset.training.blocks import Trained
-from permset.training.units import Unit
+from permset.training.units import Unit, results_of
 
 # In the real project, also inside the copy in which DVC runs a queued experiment.
 FOLDER = Path(os.environ.get("DVC_ROOT", ""), ".cache/blocks")
@@ -56,6 +58,22 @@ def kept(unit: Unit) -> Trained | None:
             return Trained(content["state"], *(content[name].numpy() for name in ARRAYS))
     except PermsetError:
         return None
+
+
+def finish(
+    units: Sequence[Unit], executor: Executor | None, show: Callable[[str], object]
+) -> Iterator[tuple[int, Trained]]:
+    """The place of each unit and what it gives: first those that are kept, then the others, kept as they end."""
+    missing = []
+    for i, unit in enumerate(units):
+        trained = kept(unit)
+        if trained is None:
+            missing.append(i)
+        else:
+            yield i, trained
+    for j, trained in results_of([units[i] for i in missing], executor, show):
+        keep(units[missing[j]], trained)
+        yield missing[j], trained
 
 
 def forget(unit: Unit) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -80,11 +79,14 @@ class Run:
             keep=train.keep,
         )
 
-    def train(self, executor: Executor | None = None, show: bool = True, seeds: Sequence[int] | None = None) -> Trained:
-        """These seeds, or all, as `train_seeds` trains them, with or without a progress bar; all machines always."""
-        model, data = self.params.run(self.name).model, self.data
+    def train(self, seeds: Sequence[int] | None = None, row: int | None = None) -> Trained:
+        """These seeds, or all, as `train_seeds` trains them; of support-vector machines always all.
+
+        Their progress bars are in this row and the next ones; without a row there are none.
+        """
+        model, data, title = self.params.run(self.name).model, self.data, None if row is None else self.name
         if isinstance(model, SVMParams) and isinstance(data, Split | Fixed):
-            title, sets = self.name if show else None, self.settings.measure_sets
+            sets = self.settings.measure_sets
             return fit_machines(self.build, data, self.task.target, model.penalty, self.seeds, sets, title)
         return train_seeds(
             self.build,
@@ -93,8 +95,8 @@ class Run:
             range(self.seeds) if seeds is None else seeds,
             target=self.task.target,
             device=choose_device(self.params.device),
-            executor=executor,
-            name=self.name if show else None,
+            name=title,
+            row=row or 0,
         )
 
     def saved(self) -> dict[str, Any]:

@@ -85,13 +85,15 @@ def train_seeds(
     device: torch.device | str = "cpu",
     executor: Executor | None = None,
     name: str | None = "training",
+    row: int = 0,
 ) -> Trained:
     """Train one network for each seed, every seed on its own data, all seeds at once.
 
     `build`, `data` and the executor follow `concurrent.futures`: with a pool of processes, or a
     cluster's executor, both must be picklable. Without an executor the blocks run here, one by one.
-    Progress is shown under the name, if one is given, on a terminal. Raises Diverged when a loss is no longer finite,
-    and PermsetError for layers that keep statistics of batches, as BatchNorm does, or that torch cannot vectorise.
+    Progress is shown under the name, if one is given, on a terminal, from this row on. Raises Diverged when a loss is
+    no longer finite, and PermsetError for layers that keep statistics of batches, as BatchNorm does, or that torch
+    cannot vectorise.
     """
     device = torch.device(device)
     size = _block_size(build, device)
@@ -106,9 +108,9 @@ def train_seeds(
             name=name,
             seeds=range(block * size, (block + 1) * size),
             wanted=frozenset(seeds),
-            row=row,
+            row=row + i,
         )
-        for row, block in enumerate(needed)
+        for i, block in enumerate(needed)
     ]
     if executor is None:
         done = train_blocks(jobs)

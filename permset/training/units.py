@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from permset.config.experiment import Params
 from permset.config.networks import SVMParams
 from permset.training.blocks import Trained
 from permset.training.run import Run, open_run
-from permset.training.train import blocks_of, choose_device, joined
+from permset.training.train import blocks_of, choose_device
 
 T = TypeVar("T")
 
@@ -25,31 +23,22 @@ class Unit:
     params: Params
     name: str
     seeds: tuple[int, ...]
+    row: int | None = None
+    """of its progress bar; None for none, as on another machine"""
 
     def __str__(self) -> str:
         return f"{self.name} seeds {self.seeds[0]}–{self.seeds[-1]}"
 
     def __call__(self) -> Trained:
-        return open_run(self.params, self.name).train(seeds=self.seeds, show=False)
+        return open_run(self.params, self.name).train(self.seeds, self.row)
 
 
-def units_of(run: Run) -> list[Unit]:
-    """Of all seeds of a run; support-vector machines, which are fitted in no time, are one unit."""
+def units_of(run: Run, shown: bool = False) -> list[Unit]:
+    """Of all seeds of a run, with progress bars or not; support-vector machines, fitted in no time, are one unit."""
     seeds = range(run.seeds)
     is_machine = isinstance(run.params.run(run.name).model, SVMParams)
     blocks = [list(seeds)] if is_machine else blocks_of(run.build, seeds, choose_device(run.params.device))
-    return [Unit(run.params, run.name, tuple(block)) for block in blocks]
-
-
-def train_units(run: Run, executor: Executor) -> Trained:
-    """What `run.train()` gives, to the last bit, trained by whatever workers the executor has."""
-    units = units_of(run)
-    trained: dict[int, Trained] = {}
-    with tqdm(total=len(units), desc=run.name, unit="block", leave=None, disable=None) as progress:
-        for i, result in results_of(units, executor, progress.set_postfix_str):
-            trained[i] = result
-            progress.update()
-    return joined([trained[i] for i in range(len(units))], list(range(run.seeds)))
+    return [Unit(run.params, run.name, tuple(block), i if shown else None) for i, block in enumerate(blocks)]
 
 
 def results_of(

@@ -174,7 +174,7 @@ def test_every_column_has_its_value_but_for_scores_of_other_targets() -> None:
 def test_curves_are_means_over_seeds_at_each_point() -> None:
     params = Params.model_validate({**DATA, "seeds": 3, "train": TRAIN, "studies": {"s": STUDY}})
     [point] = plan(params, "s")
-    trained = open_run(point.tested, "mlp").train(show=False)
+    trained = open_run(point.tested, "mlp").train()
     [result] = measure_points([point])
     rows = [dict(zip(CURVE_COLUMNS, row, strict=True)) for row in result["curves"]]
     expected = [("mlp", "[5]", step) for step in range(3, 61, 3)]

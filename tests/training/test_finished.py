@@ -3,7 +3,6 @@
 import copy
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import torch
 import yaml
 
 from permset.config.experiment import Params, files_of, load_params
+from permset.training import finished
 from permset.training.blocks import Trained
 from permset.training.finished import FOLDER, forget, keep, kept, path_of
-from permset.training.run import Run, open_run
+from permset.training.run import open_run
 from permset.training.units import Unit, units_of
 from stages import ahead as ahead_stage
-from stages import train as train_stage
 from stages.ahead import ahead
 from stages.generate import generate
 from stages.train import train
@@ -119,11 +118,6 @@ def test_it_is_kept_under_its_seeds_and_its_bags_and_nothing_else() -> None:
     assert path_of(unit) != before
 
 
-def noted(names: list[str], opened: Run) -> Trained:
-    names.append(opened.name)
-    return opened.train()
-
-
 def test_dvc_finds_what_was_trained_ahead_and_trains_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     params = load_params()
     for name in params.runs:
@@ -144,25 +138,48 @@ def test_dvc_finds_what_was_trained_ahead_and_trains_the_rest(monkeypatch: pytes
         assert found == {"mlp": [True] * 2, "wide": [False] * 2, "digits": [True] * 2, "machine": [True]}
         for path in results:
             path.unlink()
-        now: list[str] = []
-        monkeypatch.setattr(train_stage, "train_now", partial(noted, now))
-        for name in params.runs:
-            train(name)
-        assert now == ["wide"]
+        with monkeypatch.context() as patch:
+            patch.setenv("PERMSET_WORKERS", "1")
+            trained = noted(patch)
+            for name in params.runs:
+                train(name)
+        assert trained == ["wide seeds 0–7", "wide seeds 8–9"]
         assert {path: path.read_bytes() for path in results} == results
         assert not list(FOLDER.iterdir()), "what was taken is not kept"
     assert called[0] == ("repro", "--quiet", "code_train", "generate")
 
 
-def test_a_block_that_is_missing_is_trained_with_all_others() -> None:
-    params = load_params()
+def noted(patch: pytest.MonkeyPatch, interrupted: str = "") -> list[str]:
+    """The units that are trained in this process from now on; Ctrl-C comes during one of them."""
+    names: list[str] = []
+    call = Unit.__call__
+
+    def note(unit: Unit) -> Trained:
+        if str(unit) == interrupted:
+            raise KeyboardInterrupt
+        names.append(str(unit))
+        return call(unit)
+
+    patch.setattr(Unit, "__call__", note)
+    return names
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_run_that_is_interrupted_goes_on_with_the_blocks_that_are_missing(
+    done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train("mlp")
     expected = Path("models/mlp.pt").read_bytes()
-    first, _ = units_of(open_run(params, "mlp"))
-    keep(first, first())
+    blocks = [str(unit) for unit in units_of(open_run(load_params(), "mlp"))]
+    with monkeypatch.context() as patch:
+        assert noted(patch, interrupted=blocks[done]) == []
+        with pytest.raises(KeyboardInterrupt):
+            train("mlp")
+    trained = noted(monkeypatch)
     train("mlp")
+    assert trained == blocks[done:]
     assert Path("models/mlp.pt").read_bytes() == expected
-    assert kept(first) is None
+    assert not list(FOLDER.iterdir())
 
 
 def test_the_largest_run_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +187,6 @@ def test_the_largest_run_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         ahead_stage, "dvc", lambda *arguments: '{"train@mlp": [], "train@wide": [], "train@digits": []}'
     )
-    monkeypatch.setattr(ahead_stage, "keep", lambda unit, trained: order.append(str(unit)))
+    monkeypatch.setattr(finished, "keep", lambda unit, trained: order.append(str(unit)))
     ahead()
     assert [name.partition(" ")[0] for name in order] == ["digits", "digits", "wide", "wide", "mlp", "mlp"]

@@ -115,7 +115,7 @@ def test_the_task_of_a_file_is_what_is_in_it(kind: str, target: Any, split: dict
 
 def test_support_vector_machines_are_fitted_and_cost_no_training() -> None:
     run = collected("binary", FOLDS, SVM)
-    trained = run.train(show=False)
+    trained = run.train()
     assert trained.history.shape == (0, 3)
     assert isinstance(run.network().network, KernelMachine)  # type: ignore[union-attr]
     assert run.costs()["training_gflop"] is None
@@ -146,7 +146,7 @@ def test_a_drawn_task_is_tested_on_one_test_set_or_a_given_one() -> None:
 
 def test_each_seed_is_validated_on_bags_of_its_own_which_are_those_of_its_curves() -> None:
     for run in (collected("binary", FOLDS, steps=5), drawn(steps=5)):
-        trained = run.train(show=False)
+        trained = run.train()
         results = run.validated(run.network(), trained.state)
         losses = [float(run.task.target.loss(outputs, labels)) for outputs, labels in results]
         np.testing.assert_allclose(losses, trained.curves[-1, 2], rtol=1e-6)
