@@ -68,6 +68,8 @@ def test_units_are_the_blocks_of_a_run_and_all_its_machines() -> None:
     blocks = [list(range(8)), [8, 9]]
     assert seeds == {"mlp": blocks, "wide": blocks, "digits": [list(range(8)), [8]], "machine": [list(range(9))]}
     assert [str(unit) for unit in units_of(open_run(params, "mlp"))] == ["mlp seeds 0–7", "mlp seeds 8–9"]
+    for shown, rows in ((False, [None, None]), (True, [0, 1])):
+        assert [unit.row for unit in units_of(open_run(params, "mlp"), shown)] == rows
     assert files_of(params, ["unit_sum", "digits", "digits"]) == [Path("data/digits.npz")]
 
 
@@ -180,6 +182,17 @@ def test_a_run_that_is_interrupted_goes_on_with_the_blocks_that_are_missing(
     assert trained == blocks[done:]
     assert Path("models/mlp.pt").read_bytes() == expected
     assert not list(FOLDER.iterdir())
+
+
+def test_blocks_are_put_in_their_order_whichever_was_finished_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    train("mlp")
+    expected = Path("models/mlp.pt").read_bytes()
+    first, last = units_of(open_run(load_params(), "mlp"))
+    keep(last, last())
+    trained = noted(monkeypatch)
+    train("mlp")
+    assert trained == [str(first)]
+    assert Path("models/mlp.pt").read_bytes() == expected
 
 
 def test_the_largest_run_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
