@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import psutil
@@ -125,26 +126,26 @@ def most_busy(shares: Sequence[float]) -> int:
 
 
 def table(measured: Sequence[Measured]) -> str:
-    columns = {
-        "workers": lambda row: row["workers"],
-        "CPU time of scheduler and client": lambda row: row["service"],
-        "a block of no length": lambda row: row["short"],
-        f"beyond the {LONG:g} s of a block": lambda row: row["overhead"],
-    }
     rows = [
         {
             "workers": str(row.workers),
-            **{name: f"{1000 * getattr(row, name):.0f} ms" for name in ("service", "short", "overhead")},
+            "CPU time of scheduler and client": milliseconds(row.service),
+            "a block of no length": milliseconds(row.short),
+            f"beyond the {LONG:g} s of a block": milliseconds(row.overhead),
         }
         for row in measured
     ]
-    return markdown_table(columns, rows)
+    return markdown_table({title: itemgetter(title) for title in rows[0]}, rows)
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"
 
 
 def told(shares: dict[int, list[float]], service: float) -> str:
     busy = listed([f"{most_busy(found):,} with blocks of {mean} s" for mean, found in shares.items()])
     return (
-        f"With {1000 * service:.0f} ms for each block, a study of {BLOCKS:,} blocks keeps up to so many workers busy "
+        f"With {milliseconds(service)} for each block, a study of {BLOCKS:,} blocks keeps up to so many workers busy "
         f"at least {BUSY:.0%} of the time: {busy}.\n"
     )
 

@@ -193,6 +193,7 @@ def test_blocks_are_put_in_their_order_whichever_was_finished_before(monkeypatch
     train("mlp")
     assert trained == [str(first)]
     assert Path("models/mlp.pt").read_bytes() == expected
+    assert kept(last) is None
 
 
 def test_the_largest_run_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
